@@ -1,0 +1,1 @@
+//! Built-in SageMaker algorithms: files in, model out, predictions.

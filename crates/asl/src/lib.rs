@@ -1,0 +1,16 @@
+//! The Amazon States Language and its meaning: parse, validate, step.
+//!
+//! Pure: no async, no IO, no clock, no randomness. Time and dice come in with a [`Moment`]; facts and
+//! owed work go out as a [`Decision`]. [`Execution::step`](execution::Execution::step) cannot fail and always ends.
+
+mod data;
+pub mod event;
+pub mod execution;
+mod moment;
+pub mod step;
+
+pub use data::Data;
+pub use event::{Event, EventKind, Failure, FrameId, Name, TaskId, TimerId};
+pub use execution::{Header, Status};
+pub use moment::{Dice, Moment, Timestamp};
+pub use step::{Command, Decision, ScheduledTask, Trigger};

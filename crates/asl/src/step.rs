@@ -1,0 +1,129 @@
+//! One decision: what the world says to an execution, what the execution answers.
+
+use crate::event::{Event, FailedPhase, Failure, Name, TaskId, TaskTarget, TimerId};
+use crate::{Data, Timestamp};
+
+/// What the world tells an execution.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Trigger {
+    /// Begin: `ExecutionStarted` is recorded and the first state entered.
+    Started,
+    /// A worker took the task.
+    TaskStarted {
+        /// Which.
+        task: TaskId,
+        /// The activity worker's name.
+        worker: Option<String>,
+    },
+    /// The call was answered and the result is awaited.
+    TaskSubmitted {
+        /// Which.
+        task: TaskId,
+        /// The call's answer.
+        output: Data,
+    },
+    /// The task's result.
+    TaskSucceeded {
+        /// Which.
+        task: TaskId,
+        /// The result.
+        output: Data,
+    },
+    /// The task failed.
+    TaskFailed {
+        /// Which.
+        task: TaskId,
+        /// How far it had come.
+        phase: FailedPhase,
+        /// Why.
+        failure: Failure,
+    },
+    /// The worker is alive.
+    TaskHeartbeat {
+        /// Which.
+        task: TaskId,
+    },
+    /// A timer is due.
+    TimerFired {
+        /// Which.
+        timer: TimerId,
+    },
+    /// StopExecution.
+    Stopped {
+        /// Error and cause as given.
+        failure: Failure,
+    },
+    /// RedriveExecution.
+    Redriven,
+    /// The last decision had reached its budget of work (`limits::events_per_decision`): go on.
+    Continue,
+}
+
+/// Work owed once the decision's events are durable.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Have a worker do this.
+    ScheduleTask(ScheduledTask),
+    /// Nobody awaits this task any more (time-out, stop, failed sibling): end what it began.
+    CancelTask {
+        /// Which.
+        task: TaskId,
+        /// What it asked, so that the canceller need not look it up.
+        target: TaskTarget,
+    },
+    /// Trigger `TimerFired` at this time.
+    SetTimer {
+        /// Which.
+        timer: TimerId,
+        /// When.
+        at: Timestamp,
+    },
+    /// The timer is not needed any more; if it fires all the same, nothing happens.
+    CancelTimer {
+        /// Which.
+        timer: TimerId,
+    },
+    /// Run the children of a Distributed Map; answered like a task.
+    StartMapRun {
+        /// The task that the run answers.
+        task: TaskId,
+        /// The Map state.
+        state: Name,
+        /// The run's ARN.
+        map_run_arn: String,
+        /// The state's effective input (after InputPath), from which readers and items are resolved.
+        input: Data,
+    },
+    /// Trigger `Continue` as soon as others have had their turn.
+    Continue,
+}
+
+/// A task to be done: everything a worker needs, without the execution.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ScheduledTask {
+    /// Its number.
+    pub task: TaskId,
+    /// The state that asks.
+    pub state: Name,
+    /// What is asked.
+    pub target: TaskTarget,
+    /// The effective input.
+    pub parameters: Data,
+    /// The role to act with instead of the state machine's.
+    pub credentials_role: Option<String>,
+    /// The task token, for callbacks.
+    pub token: Option<String>,
+    /// Seconds until States.Timeout.
+    pub timeout_seconds: Option<u64>,
+    /// Seconds between heartbeats.
+    pub heartbeat_seconds: Option<u64>,
+}
+
+/// What an execution answers to a trigger. Empty when the trigger came too late or twice.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decision {
+    /// Facts, in order; already applied to the execution that decided.
+    pub events: Vec<Event>,
+    /// Work owed once the facts are durable.
+    pub commands: Vec<Command>,
+}

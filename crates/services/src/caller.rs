@@ -1,0 +1,34 @@
+//! Who asks.
+
+/// Who asks, for which account and region, with which role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Twelve digits.
+    pub account: String,
+    /// From the credential scope: resources are apart by account and region.
+    pub region: String,
+    /// `arn:aws:sts::ACCOUNT:assumed-role/stepwell/local`, `arn:aws:iam::ACCOUNT:user/NAME`, …
+    pub arn: String,
+    /// The access key id as given, if any.
+    pub access_key: Option<String>,
+    /// Through which door.
+    pub origin: Origin,
+}
+
+/// Through which door a call came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The wire.
+    Client,
+    /// A Task state, acting with the state machine's role.
+    Task {
+        /// The execution's ARN.
+        execution_arn: String,
+        /// The execution's number in the store and the task's number in the execution: a stable client token.
+        token: (u64, u64),
+        /// The task waits for the job that the call begins (`.sync`).
+        sync: bool,
+    },
+    /// A job, an endpoint or ourselves.
+    Service,
+}

@@ -1,0 +1,48 @@
+//! The AWS services we answer for. [`call`] is the one door: SDK clients, Task states and our own
+//! commands all come through it, so permissions, validation and errors are the same for each.
+//!
+//! A service is a folder, an operation a file: typed request and response beside the handler.
+//! Nothing here knows HTTP serving or a wire protocol; `gateway` decodes into a [`serde_json::Value`]
+//! that the service model has checked, and encodes what comes back.
+
+mod caller;
+mod context;
+mod error;
+mod operation;
+
+pub mod arn;
+
+pub use caller::{Caller, Origin};
+pub use context::{Clock, Context, Settings};
+pub use error::Error;
+pub use operation::{Body, Input, Operation, Output, Service};
+
+/// Every service we answer for; one line each.
+pub static SERVICES: &[&Service] = &[];
+
+/// The one door. Finds the operation, asks whether the caller may, runs it.
+///
+/// `service` is botocore's name of the service (`stepfunctions`, `sagemaker`, `s3`, …); `input` holds
+/// the members as the model names them, blobs as base64 text, timestamps as epoch seconds.
+///
+/// # Errors
+/// Whatever the operation refuses with, in AWS's words; `UnknownOperationException` for an operation
+/// that AWS has and we do not serve.
+pub async fn call(
+    context: &Context,
+    caller: &Caller,
+    service: &str,
+    operation: &str,
+    input: Input,
+) -> Result<Output, Error> {
+    let Some(operation) = find(service, operation) else {
+        return Err(Error::unknown_operation(service, operation));
+    };
+    (operation.call)(context, caller, input).await
+}
+
+/// The operation of that name, if we serve it.
+pub fn find(service: &str, operation: &str) -> Option<&'static Operation> {
+    let service = SERVICES.iter().find(|known| known.name == service)?;
+    service.operations.iter().find(|known| known.name == operation).copied()
+}

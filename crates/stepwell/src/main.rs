@@ -1,0 +1,2 @@
+//! The stepwell binary: configuration, the clock, the loops, the commands.
+fn main() {}
