@@ -4,12 +4,16 @@
 //! owed work go out as a [`Decision`]. [`Execution::step`](execution::Execution::step) cannot fail and always ends.
 
 mod data;
+pub mod definition;
 pub mod event;
 pub mod execution;
+pub mod expression;
 mod moment;
+pub mod states;
 pub mod step;
 
 pub use data::Data;
+pub use definition::Definition;
 pub use event::{Event, EventKind, Failure, FrameId, Name, TaskId, TimerId};
 pub use execution::{Header, Status};
 pub use moment::{Dice, Moment, Timestamp};

@@ -1,0 +1,3 @@
+//! One file per state type: what it does when entered, answered, failed.
+
+pub mod choice;
