@@ -11,11 +11,12 @@ mod error;
 mod operation;
 
 pub mod arn;
+pub mod integrations;
 
 pub use caller::{Caller, Origin};
 pub use context::{Clock, Context, Settings};
 pub use error::Error;
-pub use operation::{Body, Input, Operation, Output, Service};
+pub use operation::{Body, Input, Operation, Output, Service, typed};
 
 /// Every service we answer for; one line each.
 pub static SERVICES: &[&Service] = &[];

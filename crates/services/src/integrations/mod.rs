@@ -1,0 +1,273 @@
+//! How Task states use services: from a lease to an answered task.
+//!
+//! The binary's worker calls [`run`] for each [`engine::Lease`] and [`cancel`] for each
+//! [`engine::Cancelled`]. An [`Integration`] knows one service's resource names and goes through
+//! [`crate::call`], the same door that clients come through, with the state machine's role.
+//!
+//! # How `.sync` waits without polling
+//! 1. The operation that begins the job writes it with [`begin`] instead of `store.commit`: for a
+//!    task that waits, one commit holds the job's record, with [`Awaiting`] in it, *and* the task's
+//!    `TaskStarted` and `TaskSubmitted`.
+//! 2. The integration's `run` gives [`Answer::Begun`]; the worker is free.
+//! 3. When the job ends, [`finish`] writes its new status *and* the task's answer in one commit.
+//!
+//! A task may be lent again after a crash (`again`): an operation that is called with an
+//! [`Awaiting`] it has stored already answers as it did, and writes nothing. So a job is begun once.
+
+mod answer;
+mod failed;
+mod submission;
+
+use asl::event::TaskTarget;
+use asl::{Header, ScheduledTask, Trigger};
+use async_trait::async_trait;
+use engine::{Cancelled, Lease};
+use serde_json::Value;
+use store::{Batch, ExecutionKey};
+
+use crate::{Caller, Context, Error, Input, Origin};
+
+pub use answer::with_sdk_metadata;
+pub use failed::Failed;
+pub use submission::{Awaiting, begin, finish};
+
+/// Every optimised integration; one line each. `aws-sdk:*` is one generic path beside them.
+pub static INTEGRATIONS: &[&dyn Integration] = &[];
+
+/// How Task states use one service.
+#[async_trait]
+pub trait Integration: Send + Sync {
+    /// The word after `arn:aws:states:::`: `sagemaker`, `states`.
+    fn service(&self) -> &'static str;
+
+    /// Does what the task asks. The task's result is Pascal-case, as AWS's integrations give it.
+    ///
+    /// # Errors
+    /// The failure that the state machine sees; [`Failed::unsupported`] for an action or a pattern
+    /// that is not served.
+    async fn run(&self, work: &Work<'_>) -> Result<Answer, Failed>;
+
+    /// Ends what the task began (the job found by [`Work::awaiting`]); nothing to end is no error.
+    async fn cancel(&self, work: &Work<'_>) -> Result<(), Error>;
+}
+
+/// What a task has come to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// It is done; this is its result.
+    Succeeded(Value),
+    /// The call was answered with this; the result comes later, by [`finish`] or a task token.
+    Submitted(Value),
+    /// As `Submitted`, and the operation has made it durable already with [`begin`].
+    Begun,
+}
+
+/// What follows the resource's action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pattern {
+    /// Nothing: the call's answer is the task's result.
+    RequestResponse,
+    /// `.sync`: the job's end is the task's.
+    Sync,
+    /// `.sync:2`: as `.sync`, with the nested execution's output as JSON.
+    Sync2,
+    /// `.waitForTaskToken`.
+    WaitForTaskToken,
+}
+
+/// One task as an integration sees it.
+pub struct Work<'a> {
+    /// Store, engine, clock, settings.
+    pub context: &'a Context,
+    /// The state machine's role (or that of the state's `Credentials`), as a session of this execution.
+    pub caller: Caller,
+    /// Whose task it is.
+    pub execution: ExecutionKey,
+    /// What the execution was born with.
+    pub header: &'a Header,
+    /// The task: `task.parameters` is its effective input.
+    pub task: &'a ScheduledTask,
+    /// `sagemaker`, `aws-sdk:s3`.
+    pub service: &'a str,
+    /// `createTrainingJob`, without the pattern.
+    pub action: &'a str,
+    /// What follows the action.
+    pub pattern: Pattern,
+    /// The task was lent before: its call may have been made already.
+    pub again: bool,
+}
+
+impl Work<'_> {
+    /// Calls an operation with the state machine's role.
+    pub async fn call(
+        &self,
+        service: &str,
+        operation: &str,
+        members: Value,
+    ) -> Result<Value, Error> {
+        let output =
+            crate::call(self.context, &self.caller, service, operation, Input::from(members))
+                .await?;
+        Ok(output.members)
+    }
+
+    /// The task's effective input.
+    pub fn parameters(&self) -> &Value {
+        self.task.parameters.value()
+    }
+
+    /// The name that a job's record keeps of the task that waits for it.
+    pub fn awaiting(&self) -> Awaiting {
+        Awaiting { execution: self.execution, task: self.task.task.0 }
+    }
+
+    /// Whether the task's result comes with the end of a job.
+    pub fn waits_for_job(&self) -> bool {
+        matches!(self.pattern, Pattern::Sync | Pattern::Sync2)
+    }
+}
+
+/// Does the work of a lease and tells the engine. The answer is durable when this returns.
+///
+/// # Errors
+/// Only the engine's or the store's: the lease then stays owed and is lent again. What goes wrong
+/// in the work itself is a failed task, not an error.
+pub async fn run(context: &Context, lease: &Lease) -> Result<(), Error> {
+    let triggers = match outcome(context, lease).await {
+        Ok(triggers) => triggers,
+        Err(failed) => vec![
+            Trigger::TaskStarted { task: lease.task.task, worker: None },
+            failed.into_trigger(lease.task.task),
+        ],
+    };
+    if triggers.is_empty() {
+        return Ok(());
+    }
+    let moment = context.clock.moment();
+    Ok(context.engine.submit(lease.execution, triggers, Batch::default(), moment).await?)
+}
+
+/// Ends what a task began that nobody awaits any more.
+pub async fn cancel(context: &Context, cancelled: &Cancelled) -> Result<(), Error> {
+    let (header, task) = (&cancelled.header, &cancelled.task);
+    let Some((service, action, pattern)) = resource(&task.target) else { return Ok(()) };
+    let Some(integration) = find(service) else { return Ok(()) };
+    let work = Work {
+        context,
+        caller: caller(cancelled.execution, header, task, pattern),
+        execution: cancelled.execution,
+        header,
+        task,
+        service,
+        action,
+        pattern,
+        again: true,
+    };
+    integration.cancel(&work).await
+}
+
+/// What the engine is to be told.
+async fn outcome(context: &Context, lease: &Lease) -> Result<Vec<Trigger>, Failed> {
+    let task = &lease.task;
+    let Some((service, action, pattern)) = resource(&task.target) else {
+        return Err(Failed::not_here(&task.target));
+    };
+    let integration = find(service).ok_or_else(|| Failed::not_here(&task.target))?;
+    let work = Work {
+        context,
+        caller: caller(lease.execution, &lease.header, task, pattern),
+        execution: lease.execution,
+        header: &lease.header,
+        task,
+        service,
+        action,
+        pattern,
+        again: lease.again,
+    };
+    let started = Trigger::TaskStarted { task: task.task, worker: None };
+    match integration.run(&work).await? {
+        Answer::Succeeded(result) => {
+            Ok(vec![started, Trigger::TaskSucceeded { task: task.task, output: result.into() }])
+        }
+        Answer::Submitted(answer) => {
+            Ok(vec![started, Trigger::TaskSubmitted { task: task.task, output: answer.into() }])
+        }
+        Answer::Begun => Ok(Vec::new()),
+    }
+}
+
+fn find(service: &str) -> Option<&'static dyn Integration> {
+    INTEGRATIONS.iter().find(|known| known.service() == service).copied()
+}
+
+/// Service, action and pattern of what a task asks; none for functions and activities.
+fn resource(target: &TaskTarget) -> Option<(&str, &str, Pattern)> {
+    let TaskTarget::Integration { service, action } = target else { return None };
+    let (action, pattern) = match action.split_once('.') {
+        None => (action.as_str(), Pattern::RequestResponse),
+        Some((action, "sync:2")) => (action, Pattern::Sync2),
+        Some((action, "waitForTaskToken")) => (action, Pattern::WaitForTaskToken),
+        Some((action, _)) => (action, Pattern::Sync),
+    };
+    Some((service, action, pattern))
+}
+
+/// The state machine's role as a session of this execution.
+fn caller(key: ExecutionKey, header: &Header, task: &ScheduledTask, pattern: Pattern) -> Caller {
+    let role = task.credentials_role.as_deref().unwrap_or(&header.role_arn);
+    let account = role.split(':').nth(4).filter(|account| !account.is_empty());
+    let account = account.unwrap_or(&header.account).to_owned();
+    let role = role.rsplit('/').next().unwrap_or(role);
+    let session = session_name(&header.execution_arn);
+    let partition = crate::arn::partition(&header.region);
+    Caller {
+        arn: format!("arn:{partition}:sts::{account}:assumed-role/{role}/{session}"),
+        account,
+        region: header.region.clone(),
+        access_key: None,
+        origin: Origin::Task {
+            execution_arn: header.execution_arn.clone(),
+            token: (key, task.task.0),
+            sync: matches!(pattern, Pattern::Sync | Pattern::Sync2),
+        },
+    }
+}
+
+/// Thirty-two letters that stand for the execution, as AWS names the sessions of its tasks.
+fn session_name(execution_arn: &str) -> String {
+    use sha2::{Digest, Sha256};
+    const LETTERS: &[u8; 52] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    let digest = Sha256::digest(execution_arn.as_bytes());
+    digest.iter().map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resource_is_service_action_and_pattern() {
+        let target = |action: &str| TaskTarget::Integration {
+            service: "states".to_owned(),
+            action: action.to_owned(),
+        };
+        let pattern =
+            |action: &str| resource(&target(action)).map(|(_, action, p)| (action.to_owned(), p));
+        assert_eq!(pattern("a"), Some(("a".to_owned(), Pattern::RequestResponse)));
+        assert_eq!(pattern("a.sync"), Some(("a".to_owned(), Pattern::Sync)));
+        assert_eq!(pattern("a.sync:2"), Some(("a".to_owned(), Pattern::Sync2)));
+        assert_eq!(
+            pattern("a.waitForTaskToken"),
+            Some(("a".to_owned(), Pattern::WaitForTaskToken))
+        );
+        assert_eq!(resource(&TaskTarget::Lambda { arn: String::new() }), None);
+    }
+
+    #[test]
+    fn a_session_name_is_letters_and_stable() {
+        let name = session_name("arn:aws:states:us-east-1:000000000000:execution:m:e");
+        assert_eq!(name.len(), 32);
+        assert!(name.bytes().all(|byte| byte.is_ascii_alphabetic()));
+        assert_eq!(name, session_name("arn:aws:states:us-east-1:000000000000:execution:m:e"));
+    }
+}
