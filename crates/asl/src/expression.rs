@@ -5,6 +5,7 @@ use std::cell::LazyCell;
 use serde_json::Value;
 
 use crate::Moment;
+use crate::definition::Selection;
 
 /// What an expression may see.
 pub struct Scope<'a> {
@@ -50,6 +51,21 @@ impl Path {
     pub fn text(&self) -> &str {
         &self.text
     }
+
+    /// What the path finds: the value of a definite path, an array for an indefinite one.
+    ///
+    /// # Errors
+    ///
+    /// `States.Runtime` when a definite path finds nothing; the text depends on the field, as AWS has it.
+    pub fn evaluate(&self, scope: &Scope, field: &str) -> Result<Value, EvaluationError> {
+        let _ = (scope, field);
+        Ok(Value::Null)
+    }
+
+    /// What the path finds, or `None` when a definite path finds nothing.
+    pub fn find(&self, scope: &Scope) -> Option<Value> {
+        self.evaluate(scope, "").ok()
+    }
 }
 
 /// A payload template: JSON whose leaves may be expressions of one query language.
@@ -63,6 +79,13 @@ impl Template {
     pub fn source(&self) -> &Value {
         &self.source
     }
+
+    /// The template with its expressions replaced by what they give. `field` names it in errors:
+    /// `Parameters`, `Output`, `Choices[0]/Assign`.
+    pub fn evaluate(&self, scope: &Scope, field: &str) -> Result<Value, EvaluationError> {
+        let _ = (scope, field);
+        Ok(self.source.clone())
+    }
 }
 
 /// A compiled JSONata expression: what stands between `{%` and `%}`.
@@ -75,5 +98,48 @@ impl Jsonata {
     /// As written, without the delimiters.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// What the expression gives. `field` names it in errors and in EvaluationFailed's location.
+    pub fn evaluate(&self, scope: &Scope, field: &str) -> Result<Value, EvaluationError> {
+        let _ = (scope, field);
+        Ok(Value::Null)
+    }
+
+    /// The failure of a field whose expression gave something of the wrong type. `expected` is
+    /// JSON's word: `array`, `number`, `string`, `boolean`, `object`.
+    pub fn unexpected_type(&self, field: &str, expected: &str, value: &Value) -> EvaluationError {
+        EvaluationError {
+            error: crate::error_name::QUERY_EVALUATION_ERROR,
+            cause: format!(
+                "The JSONata expression '{}' specified for the field '{field}' returned an unexpected result type. Expected '{expected}', but was '{}' for value: {value}",
+                self.text,
+                type_name(value)
+            ),
+            location: Some(field.to_owned()),
+        }
+    }
+}
+
+/// JSON's word for a value's type.
+pub fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+impl Selection {
+    /// `InputPath` or `OutputPath` applied: the scope's input, a part of it, or an empty object.
+    pub fn select(&self, scope: &Scope, field: &str) -> Result<Value, EvaluationError> {
+        match self {
+            Selection::Whole => Ok(scope.input.clone()),
+            Selection::Nothing => Ok(Value::Object(Default::default())),
+            Selection::Path(path) => path.evaluate(scope, field),
+        }
     }
 }

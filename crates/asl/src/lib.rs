@@ -4,17 +4,27 @@
 //! owed work go out as a [`Decision`]. [`Execution::step`](execution::Execution::step) cannot fail and always ends.
 
 mod data;
+pub mod data_flow;
 pub mod definition;
+pub mod error_name;
 pub mod event;
 pub mod execution;
 pub mod expression;
+pub mod intrinsics;
+pub mod jsonata;
+pub mod jsonpath;
+pub mod limits;
 mod moment;
+mod parse;
 pub mod states;
 pub mod step;
+pub mod validate;
 
 pub use data::Data;
 pub use definition::Definition;
 pub use event::{Event, EventKind, Failure, FrameId, Name, TaskId, TimerId};
 pub use execution::{Header, Status};
+pub use limits::Limits;
 pub use moment::{Dice, Moment, Timestamp};
 pub use step::{Command, Decision, ScheduledTask, Trigger};
+pub use validate::{Diagnostic, Invalid, Severity, validate};

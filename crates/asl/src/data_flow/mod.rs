@@ -1,0 +1,3 @@
+//! How data flows into a state and out of it.
+
+mod result_path;

@@ -1,0 +1,1 @@
+//! JSONPath as AWS has it: Jayway semantics.

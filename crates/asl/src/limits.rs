@@ -1,0 +1,50 @@
+//! Bounds of the language. The defaults are AWS's; whoever owns the box may raise them.
+
+/// Bounds of the language.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// Bytes of a definition's text.
+    pub definition_bytes_max: usize,
+    /// Bytes of a payload: a state's input or output, a task's result.
+    pub payload_bytes_max: usize,
+    /// Bytes of one variable's value.
+    pub variable_bytes_max: usize,
+    /// Bytes of all values of one `Assign`.
+    pub assign_bytes_max: usize,
+    /// Bytes of all variables of an execution.
+    pub variables_bytes_max: usize,
+    /// Events of a Standard execution, the last one included.
+    pub history_events_max: u64,
+    /// Bytes of an execution's error name.
+    pub error_bytes_max: usize,
+    /// Bytes of an execution's cause.
+    pub cause_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            definition_bytes_max: 1_048_576,
+            payload_bytes_max: 262_144,
+            variable_bytes_max: 262_144,
+            assign_bytes_max: 262_144,
+            variables_bytes_max: 10 * 1_048_576,
+            history_events_max: 25_000,
+            error_bytes_max: 256,
+            cause_bytes_max: 32_768,
+        }
+    }
+}
+
+/// Characters of a state's name.
+pub const STATE_NAME_CHARACTERS_MAX: usize = 80;
+/// Characters of a variable's name.
+pub const VARIABLE_NAME_CHARACTERS_MAX: usize = 80;
+/// Arrays and objects within each other in a definition. Deeper ones are refused before they are parsed.
+pub const DEFINITION_DEPTH_MAX: usize = 100;
+/// A Distributed Map's bound on children at a time.
+pub const DISTRIBUTED_MAP_CONCURRENCY_MAX: u64 = 10_000;
+/// An inline Map's bound on iterations at a time.
+pub const INLINE_MAP_CONCURRENCY_MAX: u64 = 40;
+/// The longest time-out or wait, in seconds.
+pub const SECONDS_MAX: u64 = 99_999_999;
