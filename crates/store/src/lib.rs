@@ -4,8 +4,32 @@
 //! Rows of one kind that are written together have keys that lie together, which is what makes
 //! group commit fast (see `docs/design/store.md`).
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
+
+mod sqlite;
+#[cfg(test)]
+mod suite;
+
+/// Opens the store at `url`: `memory:` (gone with the process), `sqlite:FOLDER`, or just a folder's path.
+/// The folder is made if it is missing, and held by this process until the store is dropped.
+///
+/// # Errors
+/// [`StoreError::Held`] when another process has the folder open; [`StoreError::Unavailable`] when there is
+/// no backend for the URL's scheme, the folder cannot be written, or a newer Stepwell wrote it.
+pub async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
+    match url.split_once(':') {
+        Some(("memory", _)) => Ok(Arc::new(sqlite::Sqlite::in_memory()?)),
+        Some(("sqlite", folder)) => Ok(Arc::new(sqlite::Sqlite::in_folder(folder.as_ref())?)),
+        Some((scheme, rest)) if rest.starts_with("//") => Err(StoreError::Unavailable {
+            at: url.to_owned(),
+            reason: format!("there is no backend for `{scheme}`; give a folder or `sqlite:FOLDER`"),
+        }),
+        _ => Ok(Arc::new(sqlite::Sqlite::in_folder(url.as_ref())?)),
+    }
+}
 
 /// An execution's number in this store: allocated by [`Store::allocate`], growing, never reused.
 pub type ExecutionKey = u64;
@@ -141,9 +165,10 @@ pub struct ExecutionRow {
 /// Writes one execution's row.
 #[derive(Clone, Debug)]
 pub enum ExecutionWrite {
-    /// A new one; a name that its owner has already is a [`StoreError::Conflict`].
+    /// A new one; a name that its owner has already, or a key in use, is a [`StoreError::Conflict`].
     Insert(ExecutionRow),
-    /// Replaces status, open, stopped_at and detail of the row with this key.
+    /// Replaces status, open, stopped_at and detail of the row with this key; a [`StoreError::Conflict`]
+    /// if there is none.
     Update(ExecutionRow),
     /// Removes the row, its journal, timers and tasks (retention).
     Delete(ExecutionKey),
@@ -192,8 +217,15 @@ pub struct TimerRow {
 pub enum TaskWrite {
     /// Owed until it is done.
     Add(TaskRow),
-    /// Replaces the row's detail (e.g. submitted, waiting for a job).
-    Update(TaskRow),
+    /// Puts it into another queue; its detail stays.
+    Move {
+        /// Whose.
+        execution: ExecutionKey,
+        /// Its number within the execution.
+        task: u64,
+        /// Who takes it next, as in [`TaskRow::queue`].
+        queue: String,
+    },
     /// Answered or cancelled.
     Done {
         /// Whose.
@@ -210,6 +242,8 @@ pub struct TaskRow {
     pub execution: ExecutionKey,
     /// Its number within the execution.
     pub task: u64,
+    /// Who takes it next, the caller's word; empty while nobody needs to (it is answered from outside).
+    pub queue: String,
     /// The caller's encoding.
     pub detail: Bytes,
 }
@@ -264,6 +298,8 @@ pub enum StoreError {
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// The only write. Returns once all of the batch is durable (fsync included), or none of it is written.
+    /// Batches take effect in the order of the calls' first polls, even if a caller stops waiting; so an
+    /// empty batch returns when all that was asked before it has been decided.
     async fn commit(&self, batch: Batch) -> Result<(), StoreError>;
 
     /// Reserves a new execution number, greater than all before.
@@ -306,13 +342,14 @@ pub trait Store: Send + Sync + 'static {
     /// Timers due before this millisecond, soonest first, at most `limit`.
     async fn timers(&self, before: i64, limit: usize) -> Result<Vec<TimerRow>, StoreError>;
 
-    /// Owed tasks behind this one (none: from the start), ordered, at most `limit`.
+    /// Tasks in a queue behind this one (none: from the start), ordered, at most `limit`.
     async fn tasks(
         &self,
+        queue: &str,
         after: Option<(ExecutionKey, u64)>,
         limit: usize,
     ) -> Result<Vec<TaskRow>, StoreError>;
 
-    /// Owed tasks of one execution.
+    /// All tasks of one execution, in whichever queue.
     async fn tasks_of(&self, execution: ExecutionKey) -> Result<Vec<TaskRow>, StoreError>;
 }
