@@ -7,6 +7,8 @@ use asl::Moment;
 use engine::Engine;
 use store::Store;
 
+use crate::s3::ObjectStore;
+
 /// Gives the time and the dice; the binary has the only real one.
 pub trait Clock: Send + Sync + 'static {
     /// Now, with a fresh seed.
@@ -28,6 +30,8 @@ pub struct Context {
     pub store: Arc<dyn Store>,
     /// Executions.
     pub engine: Arc<Engine>,
+    /// S3's buckets and objects.
+    pub objects: Arc<ObjectStore>,
     /// The only time and dice.
     pub clock: Arc<dyn Clock>,
     /// Configuration.

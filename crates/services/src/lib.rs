@@ -12,6 +12,7 @@ mod operation;
 
 pub mod arn;
 pub mod integrations;
+pub mod s3;
 
 pub use caller::{Caller, Origin};
 pub use context::{Clock, Context, Settings};
@@ -19,7 +20,7 @@ pub use error::Error;
 pub use operation::{Body, Input, Operation, Output, Service, typed};
 
 /// Every service we answer for; one line each.
-pub static SERVICES: &[&Service] = &[];
+pub static SERVICES: &[&Service] = &[&s3::SERVICE];
 
 /// The one door. Finds the operation, asks whether the caller may, runs it.
 ///
