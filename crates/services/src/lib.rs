@@ -9,9 +9,12 @@ mod caller;
 mod context;
 mod error;
 mod operation;
+mod page;
+mod record;
 
 pub mod arn;
 pub mod integrations;
+pub mod logs;
 pub mod s3;
 
 pub use caller::{Caller, Origin};
@@ -20,7 +23,11 @@ pub use error::Error;
 pub use operation::{Body, Input, Operation, Output, Service, typed};
 
 /// Every service we answer for; one line each.
-pub static SERVICES: &[&Service] = &[&s3::SERVICE];
+#[rustfmt::skip]
+pub static SERVICES: &[&Service] = &[
+    &logs::SERVICE,
+    &s3::SERVICE,
+];
 
 /// The one door. Finds the operation, asks whether the caller may, runs it.
 ///

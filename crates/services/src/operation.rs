@@ -91,3 +91,16 @@ where
         Err(error) => Err(Error::internal(error.to_string())),
     }
 }
+
+/// A row of a service's table: AWS's name of the operation and the typed function that handles it.
+macro_rules! operation {
+    ($name:literal, $handler:path) => {
+        $crate::Operation {
+            name: $name,
+            call: |context, caller, input| {
+                Box::pin($crate::typed(context, caller, input, $handler))
+            },
+        }
+    };
+}
+pub(crate) use operation;
