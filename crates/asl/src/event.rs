@@ -97,6 +97,8 @@ pub enum EventKind {
         input: Data,
         /// The state machine's role.
         role_arn: String,
+        /// When the whole execution times out, if it ever does.
+        deadline: Option<Deadline>,
     },
     /// AWS `ExecutionSucceeded`.
     ExecutionSucceeded {
@@ -122,6 +124,8 @@ pub enum EventKind {
     ExecutionRedriven {
         /// How often it was redriven, this time included.
         redrive_count: u32,
+        /// When the whole execution times out, counted anew.
+        deadline: Option<Deadline>,
     },
     /// AWS `<Type>StateEntered`.
     StateEntered {
@@ -186,9 +190,9 @@ pub enum EventKind {
         heartbeat_seconds: Option<u64>,
         /// For callbacks (`.waitForTaskToken`, activities): opaque, unguessable.
         token: Option<String>,
-        /// Timer of `timeout_seconds`.
+        /// Timer of `timeout_seconds`. An activity's time counts from `TaskStarted`.
         timeout_timer: Option<TimerId>,
-        /// Timer of `heartbeat_seconds`, renewed by each heartbeat.
+        /// Timer of `heartbeat_seconds`, renewed by each heartbeat. As above for activities.
         heartbeat_timer: Option<TimerId>,
     },
     /// AWS `TaskStarted`, `LambdaFunctionStarted` or `ActivityStarted`.
@@ -197,6 +201,10 @@ pub enum EventKind {
         task: TaskId,
         /// The activity worker's name, if it gave one.
         worker: Option<String>,
+        /// An activity's timer of `timeout_seconds`, from now.
+        timeout_timer: Option<TimerId>,
+        /// An activity's timer of `heartbeat_seconds`, from now.
+        heartbeat_timer: Option<TimerId>,
     },
     /// AWS `TaskSubmitted`: the call was answered, the result is awaited (`.sync`, `.waitForTaskToken`).
     TaskSubmitted {
@@ -218,7 +226,7 @@ pub enum EventKind {
     TaskTimedOut {
         /// The work's number.
         task: TaskId,
-        /// `States.Timeout` or `States.HeartbeatTimeout`.
+        /// `States.Timeout`, also for a missing heartbeat, as AWS shows it.
         failure: Failure,
     },
     /// AWS `TaskSucceeded`, `LambdaFunctionSucceeded`, `ActivitySucceeded`.
@@ -279,12 +287,15 @@ pub enum EventKind {
         state: Name,
         /// How many items.
         length: u64,
-        /// Inline: the items as they stand, before ItemSelector.
+        /// The items as they stand, before ItemSelector: an array, or an object whose members are the
+        /// items. `null` when an ItemReader reads them.
         items: Data,
         /// How many run at once; 0 is no bound of the user's.
         max_concurrency: u64,
+        /// How many failed iterations do not fail the state.
+        tolerance: Tolerance,
     },
-    /// AWS `MapIterationStarted`. A frame begins.
+    /// AWS `MapIterationStarted`, in the Map's frame. The iteration's frame begins.
     MapIterationStarted {
         /// The Map state.
         state: Name,
@@ -301,6 +312,8 @@ pub enum EventKind {
         state: Name,
         /// The item's place.
         index: u64,
+        /// The iteration's frame.
+        iteration: FrameId,
     },
     /// AWS `MapIterationFailed`.
     MapIterationFailed {
@@ -308,6 +321,10 @@ pub enum EventKind {
         state: Name,
         /// The item's place.
         index: u64,
+        /// The iteration's frame.
+        iteration: FrameId,
+        /// Why.
+        failure: Failure,
     },
     /// AWS `MapIterationAborted`.
     MapIterationAborted {
@@ -315,6 +332,8 @@ pub enum EventKind {
         state: Name,
         /// The item's place.
         index: u64,
+        /// The iteration's frame.
+        iteration: FrameId,
     },
     /// AWS `MapStateSucceeded`.
     MapSucceeded,
@@ -358,6 +377,40 @@ pub enum EventKind {
         /// How often, this time included.
         redrive_count: u32,
     },
+}
+
+/// When an execution times out, and the timer that says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deadline {
+    /// The timer.
+    pub timer: TimerId,
+    /// When it is due.
+    pub at: Timestamp,
+}
+
+/// `ToleratedFailureCount` and `ToleratedFailurePercentage` as evaluated; neither: no failure is tolerated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tolerance {
+    /// At most so many.
+    pub count: Option<u64>,
+    /// At most this part of all items, 0 to 100.
+    pub percentage: Option<f64>,
+}
+
+impl Tolerance {
+    /// Whether a Map of `length` items may go on with so many failed.
+    pub fn allows(&self, failed: u64, length: u64) -> bool {
+        let by_count = self.count.is_none_or(|count| failed <= count);
+        let by_percentage = self
+            .percentage
+            .is_none_or(|percentage| failed as f64 * 100.0 <= percentage * length.max(1) as f64);
+        (self.count.is_some() || self.percentage.is_some()) && by_count && by_percentage
+    }
+
+    /// Whether the state sets any tolerance.
+    pub fn is_set(&self) -> bool {
+        self.count.is_some() || self.percentage.is_some()
+    }
 }
 
 /// How far a task had come when it failed.

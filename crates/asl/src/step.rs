@@ -1,6 +1,6 @@
 //! One decision: what the world says to an execution, what the execution answers.
 
-use crate::event::{Event, FailedPhase, Failure, Name, TaskId, TaskTarget, TimerId};
+use crate::event::{Event, FailedPhase, Failure, Name, TaskId, TaskTarget, TimerId, Tolerance};
 use crate::{Data, Timestamp};
 
 /// What the world tells an execution.
@@ -91,8 +91,16 @@ pub enum Command {
         state: Name,
         /// The run's ARN.
         map_run_arn: String,
-        /// The state's effective input (after InputPath), from which readers and items are resolved.
+        /// The state's effective input (after InputPath), from which readers and selectors are resolved.
         input: Data,
+        /// The items, unless an ItemReader reads them: an array, or an object whose members are the items.
+        items: Option<Data>,
+        /// How many children run at once; 0 is no bound of the user's.
+        max_concurrency: u64,
+        /// How many failed children do not fail the run.
+        tolerance: Tolerance,
+        /// The variables that the state sees, for ItemSelector, ItemBatcher, ItemReader and ResultWriter.
+        variables: Vec<(String, Data)>,
     },
     /// Trigger `Continue` as soon as others have had their turn.
     Continue,
