@@ -8,6 +8,7 @@ use engine::Engine;
 use store::Store;
 
 use crate::s3::ObjectStore;
+use crate::sagemaker::runner::Runner;
 
 /// Gives the time and the dice; the binary has the only real one.
 pub trait Clock: Send + Sync + 'static {
@@ -32,6 +33,8 @@ pub struct Context {
     pub engine: Arc<Engine>,
     /// S3's buckets and objects.
     pub objects: Arc<ObjectStore>,
+    /// Jobs and endpoints.
+    pub sagemaker: Arc<Runner>,
     /// The only time and dice.
     pub clock: Arc<dyn Clock>,
     /// Configuration.

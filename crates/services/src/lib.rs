@@ -16,6 +16,8 @@ pub mod arn;
 pub mod integrations;
 pub mod logs;
 pub mod s3;
+pub mod sagemaker;
+pub mod sagemaker_runtime;
 
 pub use caller::{Caller, Origin};
 pub use context::{Clock, Context, Settings};
@@ -27,6 +29,8 @@ pub use operation::{Body, Input, Operation, Output, Service, typed};
 pub static SERVICES: &[&Service] = &[
     &logs::SERVICE,
     &s3::SERVICE,
+    &sagemaker::SERVICE,
+    &sagemaker_runtime::SERVICE,
 ];
 
 /// The one door. Finds the operation, asks whether the caller may, runs it.

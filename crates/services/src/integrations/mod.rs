@@ -16,6 +16,7 @@
 
 mod answer;
 mod failed;
+mod sagemaker;
 mod submission;
 
 use asl::event::TaskTarget;
@@ -32,7 +33,10 @@ pub use failed::Failed;
 pub use submission::{Awaiting, begin, finish};
 
 /// Every optimised integration; one line each. `aws-sdk:*` is one generic path beside them.
-pub static INTEGRATIONS: &[&dyn Integration] = &[];
+#[rustfmt::skip]
+pub static INTEGRATIONS: &[&dyn Integration] = &[
+    &sagemaker::SageMaker,
+];
 
 /// How Task states use one service.
 #[async_trait]

@@ -1,0 +1,346 @@
+//! The course that every job takes: wait for a place, prepare the folder, run the process, see it end.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::job_spec::{self, Exit};
+use super::resource::owner_of_key;
+use super::runner::{self};
+use crate::{Caller, Context, Error, Origin, arn, s3};
+
+/// A stage that the record shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The folder is being filled.
+    Preparing,
+    /// The process runs.
+    Running,
+}
+
+/// What one kind of job does in its own way.
+pub trait Stages: Sync {
+    /// Shows the stage in the record; `false` when the job is to stop instead.
+    fn enter(
+        &self,
+        context: &Context,
+        key: &str,
+        stage: Stage,
+    ) -> impl Future<Output = Result<bool, Error>> + Send;
+    /// Whether somebody has asked the job to stop.
+    fn stop_asked(
+        &self,
+        context: &Context,
+        key: &str,
+    ) -> impl Future<Output = Result<bool, Error>> + Send;
+    /// Fills the folder, `job.json` last. The inner error is the user's to see: a FailureReason.
+    fn prepare(
+        &self,
+        context: &Context,
+        key: &str,
+        folder: &Path,
+    ) -> impl Future<Output = Result<Result<(), String>, Error>> + Send;
+}
+
+/// How the course ended.
+pub enum Ran {
+    /// Stopped before its process was started.
+    StoppedBeforeStart,
+    /// It could not be started; the FailureReason.
+    CannotStart(String),
+    /// Its process has ended.
+    Ended(Exit),
+}
+
+/// How often a job is begun again whose supervisor vanished without a word (the machine went down).
+const ATTEMPTS_MAX: u32 = 3;
+
+/// Takes a job through its course, from wherever its folder says that it is.
+pub async fn run(
+    context: &Arc<Context>,
+    key: &str,
+    folder: &Path,
+    stages: impl Stages,
+) -> Result<Ran, Error> {
+    let runner = &context.sagemaker;
+    let bell = runner.bell(key);
+    if let Ok(exit) = job_spec::read(folder, "exit.json") {
+        return Ok(Ran::Ended(exit));
+    }
+    if runner::supervisor_of(folder).is_some() {
+        let _place = runner.slot_now();
+        tracing::info!(key, "found a running job again");
+        if stages.stop_asked(context, key).await? {
+            runner::ask_to_stop(folder);
+        }
+        if let Some(exit) =
+            runner::wait_for(folder, None).await.map_err(|error| disk(folder, &error))?
+        {
+            return Ok(Ran::Ended(exit));
+        }
+    }
+    let _place = loop {
+        tokio::select! {
+            place = runner.slot() => break place,
+            () = bell.notified() => if stages.stop_asked(context, key).await? { return Ok(Ran::StoppedBeforeStart) },
+        }
+    };
+    for attempt in begun(folder)..ATTEMPTS_MAX {
+        if stages.stop_asked(context, key).await? {
+            return Ok(Ran::StoppedBeforeStart);
+        }
+        runner::end_orphan(folder);
+        if !stages.enter(context, key, Stage::Preparing).await? {
+            return Ok(Ran::StoppedBeforeStart);
+        }
+        if let Err(error) = fresh(folder, attempt) {
+            return Ok(Ran::CannotStart(no_folder(folder, &error)));
+        }
+        if let Err(reason) = stages.prepare(context, key, folder).await? {
+            return Ok(Ran::CannotStart(reason));
+        }
+        if !stages.enter(context, key, Stage::Running).await? {
+            return Ok(Ran::StoppedBeforeStart);
+        }
+        let child = match runner::start_job(runner, folder) {
+            Ok(child) => child,
+            Err(error) => {
+                return Ok(Ran::CannotStart(format!(
+                    "InternalServerError: cannot start a process: {error}"
+                )));
+            }
+        };
+        // The bell may have rung between the look and the start.
+        if stages.stop_asked(context, key).await? {
+            stop_soon(folder).await;
+        }
+        let exit =
+            runner::wait_for(folder, Some(child)).await.map_err(|error| disk(folder, &error))?;
+        if let Some(exit) = exit {
+            return Ok(Ran::Ended(exit));
+        }
+        tracing::warn!(key, attempt, "a job's supervisor ended without a word; beginning again");
+    }
+    Ok(Ran::CannotStart(
+        "InternalServerError: We encountered an internal error: the job's process could not be watched".to_owned(),
+    ))
+}
+
+/// A supervisor that was just started takes a moment to say who it is.
+async fn stop_soon(folder: &Path) {
+    for _ in 0..100 {
+        if runner::supervisor_of(folder).is_some() {
+            return runner::ask_to_stop(folder);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+/// How often the job was begun: the number is kept beside what it is about.
+fn begun(folder: &Path) -> u32 {
+    std::fs::read_to_string(folder.join("attempt"))
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0)
+}
+
+/// An empty folder with its attempt noted.
+fn fresh(folder: &Path, attempt: u32) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    std::fs::create_dir_all(folder)?;
+    std::fs::write(folder.join("attempt"), (attempt + 1).to_string())
+}
+
+fn no_folder(folder: &Path, error: &io::Error) -> String {
+    format!("InternalServerError: cannot write the job's folder `{}`: {error}", folder.display())
+}
+
+/// A job's folder.
+pub fn folder(context: &Context, name: &str) -> PathBuf {
+    context.settings.data.join("jobs").join(name)
+}
+
+/// An error of the disk that holds the job's folder: told to the log, and tried again.
+pub fn disk(folder: &Path, error: &io::Error) -> Error {
+    Error::internal(no_folder(folder, error))
+}
+
+/// `result.json`: what the worker says of its end. Written by `stepwell run-job`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Outcome {
+    /// `ClientError` or `AlgorithmError`: whose fault it was.
+    #[serde(default)]
+    pub class: String,
+    /// The text of a failure.
+    pub failure: Option<String>,
+    /// Final metrics by name, without the `_tuning` suffixes: `validation:rmse`.
+    #[serde(default)]
+    pub metrics: Vec<(String, f64)>,
+}
+
+/// What the worker said, or that it said nothing.
+pub fn outcome(folder: &Path) -> Outcome {
+    job_spec::read(folder, "result.json").unwrap_or_else(|_| Outcome {
+        class: "AlgorithmError".to_owned(),
+        failure: None,
+        metrics: Vec::new(),
+    })
+}
+
+/// Frees what an ended job does not need; its log and its small files stay.
+pub fn clean(folder: &Path) {
+    for part in ["ml/input/data", "ml/model", "input", "output", "model"] {
+        let _ = std::fs::remove_dir_all(folder.join(part));
+    }
+    let _ = std::fs::remove_file(folder.join("artifact.tar.gz"));
+}
+
+/// Environment variables of a request.
+pub fn environment(variables: &Value) -> Vec<(String, String)> {
+    let variables = variables.as_object().into_iter().flatten();
+    variables
+        .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+        .collect()
+}
+
+/// A place that was checked when the job was created.
+pub fn location(path: &Value) -> s3::Location {
+    let nowhere = s3::Location { bucket: String::new(), key: String::new() };
+    path.as_str().and_then(|path| s3::Location::parse(path).ok()).unwrap_or(nowhere)
+}
+
+/// A job acts with its own role, in the account and region of its record.
+pub fn job_caller(key: &str, role_arn: Option<&str>) -> Caller {
+    let (account, region) = owner_of_key(key);
+    let role = role_arn.and_then(|arn| arn.rsplit('/').next()).unwrap_or("stepwell");
+    let partition = arn::partition(region);
+    Caller {
+        account: account.to_owned(),
+        region: region.to_owned(),
+        arn: format!("arn:{partition}:sts::{account}:assumed-role/{role}/SageMaker"),
+        access_key: None,
+        origin: Origin::Service,
+    }
+}
+
+/// Whether the bucket of an output location is there; the error is a FailureReason.
+pub async fn output_bucket(
+    context: &Context,
+    caller: &Caller,
+    output: &s3::Location,
+) -> Result<(), String> {
+    let found = context.objects.bucket(caller, &output.bucket).await;
+    found.map(drop).map_err(|error| {
+        format!("ClientError: cannot write to the output path `{output}`: {}", error.message)
+    })
+}
+
+/// Brings the objects of an S3DataSource into a folder, paths kept below the prefix. Objects of this
+/// server are linked, not copied. Gives their relative paths; the error is for the user.
+pub async fn download(
+    context: &Context,
+    caller: &Caller,
+    source: &Value,
+    into: &Path,
+) -> Result<Vec<String>, String> {
+    let uri = source["S3Uri"].as_str().unwrap_or_default();
+    let location = s3::Location::parse(uri).map_err(|error| error.message)?;
+    let keys = objects(context, caller, source, &location).await?;
+    std::fs::create_dir_all(into).map_err(|error| error.to_string())?;
+    for (bucket, key, relative) in &keys {
+        let file = inside(into, relative)
+            .ok_or_else(|| format!("the key `{key}` is no path below the prefix"))?;
+        if let Some(parent) = file.parent() {
+            std::fs::create_dir_all(parent).map_err(|error| error.to_string())?;
+        }
+        context
+            .objects
+            .link_to(caller, bucket, key, &file)
+            .await
+            .map_err(|error| format!("`s3://{bucket}/{key}`: {}", error.message))?;
+    }
+    Ok(keys.into_iter().map(|(_, _, relative)| relative).collect())
+}
+
+/// Bucket, key and relative path of every object that a data source names.
+pub async fn objects(
+    context: &Context,
+    caller: &Caller,
+    source: &Value,
+    location: &s3::Location,
+) -> Result<Vec<(String, String, String)>, String> {
+    if source["S3DataType"].as_str() == Some("ManifestFile") {
+        return manifest(context, caller, location).await;
+    }
+    let found = context
+        .objects
+        .list(caller, &location.bucket, &location.key)
+        .await
+        .map_err(|error| format!("`{location}`: {}", error.message))?;
+    // A prefix need not end at a slash: what follows its last one is part of the files' names.
+    let base = location.key.rfind('/').map_or(0, |slash| slash + 1);
+    let keys: Vec<_> = found
+        .into_iter()
+        .filter(|object| !object.key.ends_with('/'))
+        .map(|object| {
+            let relative = object.key[base..].to_owned();
+            (location.bucket.clone(), object.key, relative)
+        })
+        .collect();
+    if keys.is_empty() {
+        return Err(format!("no objects under `{location}`"));
+    }
+    Ok(keys)
+}
+
+/// A manifest: `[{"prefix": "s3://bucket/path/"}, "relative/name", …]`.
+async fn manifest(
+    context: &Context,
+    caller: &Caller,
+    location: &s3::Location,
+) -> Result<Vec<(String, String, String)>, String> {
+    let damaged = |what: &str| format!("the manifest `{location}` {what}");
+    let opened = context.objects.open_object(caller, &location.bucket, &location.key).await;
+    let (_, file) = opened.map_err(|error| damaged(&error.message))?;
+    let entries: Vec<Value> = serde_json::from_reader(io::BufReader::new(file))
+        .map_err(|error| damaged(&format!("is no JSON array: {error}")))?;
+    let prefix = entries.first().and_then(|entry| entry["prefix"].as_str()).unwrap_or_default();
+    let base = s3::Location::parse(prefix)
+        .map_err(|_| damaged("does not begin with {\"prefix\": \"s3://…\"}"))?;
+    let names = entries.iter().skip(1).filter_map(Value::as_str);
+    Ok(names
+        .map(|name| (base.bucket.clone(), format!("{}{name}", base.key), name.to_owned()))
+        .collect())
+}
+
+/// The path of `relative` inside `folder`; none if it would lead out of it.
+fn inside(folder: &Path, relative: &str) -> Option<PathBuf> {
+    let mut path = folder.to_owned();
+    for part in relative.split('/').filter(|part| !part.is_empty()) {
+        if part == "." || part == ".." || part.contains('\0') {
+            return None;
+        }
+        path.push(part);
+    }
+    (path != folder).then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_leads_out_of_the_folder() {
+        let folder = Path::new("/f");
+        assert_eq!(inside(folder, "a//b.csv"), Some(PathBuf::from("/f/a/b.csv")));
+        for bad in ["../x", "a/../../x", "", "/", "a/./b"] {
+            assert_eq!(inside(folder, bad), None, "{bad}");
+        }
+    }
+}
