@@ -48,8 +48,8 @@ pub(super) struct Written {
     pub size: u64,
     /// Their MD5.
     pub md5: [u8; 16],
-    /// Their checksum, of the kind asked for.
-    pub checksum: String,
+    /// Their checksums, of the kinds asked for, in the same order.
+    pub checksums: Vec<String>,
 }
 
 impl Files {
@@ -136,11 +136,12 @@ impl Draft {
     pub(super) async fn fill(
         &mut self,
         mut body: Body,
-        algorithm: Algorithm,
+        algorithms: &[Algorithm],
     ) -> Result<Written, Error> {
         let (chunks, received) = mpsc::channel::<Bytes>(4);
         let (files, id) = (Arc::clone(&self.files), self.id.clone());
-        let writer = tokio::task::spawn_blocking(move || files.write(&id, received, algorithm));
+        let hashers = algorithms.iter().copied().map(Hasher::new).collect();
+        let writer = tokio::task::spawn_blocking(move || files.write(&id, received, hashers));
         let mut broken = None;
         while let Some(chunk) = body.next().await {
             match chunk {
@@ -251,18 +252,19 @@ impl Files {
         &self,
         id: &str,
         mut received: mpsc::Receiver<Bytes>,
-        algorithm: Algorithm,
+        mut hashers: Vec<Hasher>,
     ) -> io::Result<Written> {
         let mut file = OpenOptions::new().write(true).create_new(true).open(self.new_path(id))?;
-        let (mut md5, mut hasher, mut size) = (Md5::new(), Hasher::new(algorithm), 0);
+        let (mut md5, mut size) = (Md5::new(), 0);
         while let Some(chunk) = received.blocking_recv() {
             file.write_all(&chunk)?;
             md5.update(&chunk);
-            hasher.update(&chunk);
+            hashers.iter_mut().for_each(|hasher| hasher.update(&chunk));
             size += chunk.len() as u64;
         }
         file.sync_all()?;
-        Ok(Written { size, md5: md5.finalize().into(), checksum: hasher.finish() })
+        let checksums = hashers.into_iter().map(Hasher::finish).collect();
+        Ok(Written { size, md5: md5.finalize().into(), checksums })
     }
 }
 

@@ -145,10 +145,11 @@ impl ObjectStore {
         let mut draft = self.files.draft(moment);
         draft.adopt(source.to_owned()).await?;
         let path = self.files.path(draft.id());
-        let (size, etag, checksum) = tokio::task::spawn_blocking(move || digest(&path))
-            .await
-            .map_err(|error| error::internal(error.to_string()))?
-            .map_err(|error| self.files.error(error))?;
+        let (size, etag, checksum) =
+            tokio::task::spawn_blocking(move || digest(&path, Algorithm::Crc64nvme))
+                .await
+                .map_err(|error| error::internal(error.to_string()))?
+                .map_err(|error| self.files.error(error))?;
         let attributes =
             Attributes { content_type: content_type.map(String::from), ..Attributes::default() };
         let object = Object {
@@ -191,7 +192,7 @@ impl ObjectStore {
             Attributes { content_type: content_type.map(String::from), ..Attributes::default() };
         let body: Body = futures::stream::iter([Ok(bytes.into())]).boxed();
         let mut draft = self.files.draft(moment);
-        let written = draft.fill(body, Algorithm::Crc64nvme).await?;
+        let written = draft.fill(body, &[Algorithm::Crc64nvme]).await?;
         let object = Object {
             key: key.to_owned(),
             size: written.size,
@@ -200,7 +201,7 @@ impl ObjectStore {
             attributes,
             checksum: Checksum {
                 algorithm: Algorithm::Crc64nvme,
-                value: written.checksum,
+                value: written.checksums.concat(),
                 kind: Kind::FullObject,
             },
             parts: Vec::new(),
@@ -218,8 +219,8 @@ impl ObjectStore {
     }
 }
 
-fn digest(path: &Path) -> io::Result<(u64, String, Checksum)> {
-    let algorithm = Algorithm::Crc64nvme;
+/// A file's size, its MD5 in hex, and its checksum.
+pub(super) fn digest(path: &Path, algorithm: Algorithm) -> io::Result<(u64, String, Checksum)> {
     let (mut md5, mut hasher, mut size) = (Md5::new(), Hasher::new(algorithm), 0);
     let mut file = std::fs::File::open(path)?;
     let mut buffer = vec![0; 256 << 10];
