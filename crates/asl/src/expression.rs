@@ -1,10 +1,9 @@
 //! What a field may hold besides a literal, compiled once and evaluated in a [`Scope`].
 
-use std::cell::LazyCell;
-
 use serde_json::Value;
 
 use crate::Moment;
+pub use crate::context::LazyContext;
 use crate::definition::Selection;
 
 /// What an expression may see.
@@ -12,7 +11,7 @@ pub struct Scope<'a> {
     /// JSONPath's `$`; JSONata's `$states.input`.
     pub input: &'a Value,
     /// JSONPath's `$$`; JSONata's `$states.context`. Made when first asked for.
-    pub context: &'a LazyCell<Value, Box<dyn FnOnce() -> Value + 'a>>,
+    pub context: &'a LazyContext<'a>,
     /// Variables as the state sees them: its frame's and those of the frames around it.
     pub variables: &'a dyn Variables,
     /// `$states.result`, where there is one.

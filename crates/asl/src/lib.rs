@@ -1,8 +1,9 @@
 //! The Amazon States Language and its meaning: parse, validate, step.
 //!
 //! Pure: no async, no IO, no clock, no randomness. Time and dice come in with a [`Moment`]; facts and
-//! owed work go out as a [`Decision`]. [`Execution::step`](execution::Execution::step) cannot fail and always ends.
+//! owed work go out as a [`Decision`]. [`Execution::step`] cannot fail and always ends.
 
+mod context;
 mod data;
 pub mod data_flow;
 pub mod definition;
@@ -22,8 +23,8 @@ pub mod validate;
 
 pub use data::Data;
 pub use definition::Definition;
-pub use event::{Event, EventKind, Failure, FrameId, Name, TaskId, TimerId};
-pub use execution::{Header, Status};
+pub use event::{Event, EventKind, Failure, FrameId, Name, StateType, TaskId, TimerId};
+pub use execution::{Awaited, AwaitedTask, Execution, Header, Status, TokenParts, parse_token};
 pub use limits::Limits;
 pub use moment::{Dice, Moment, Timestamp};
 pub use step::{Command, Decision, ScheduledTask, Trigger};

@@ -1,7 +1,11 @@
 //! One decision: what the world says to an execution, what the execution answers.
 
 use crate::event::{Event, FailedPhase, Failure, Name, TaskId, TaskTarget, TimerId, Tolerance};
-use crate::{Data, Timestamp};
+use crate::states::Stepper;
+use crate::{Data, Execution, Moment, Timestamp};
+
+/// How many events one decision may have before it lets others have their turn.
+pub const EVENTS_PER_DECISION: usize = 1_000;
 
 /// What the world tells an execution.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,7 +59,7 @@ pub enum Trigger {
     },
     /// RedriveExecution.
     Redriven,
-    /// The last decision had reached its budget of work (`limits::events_per_decision`): go on.
+    /// The last decision had reached its budget of work ([`EVENTS_PER_DECISION`]): go on.
     Continue,
 }
 
@@ -134,4 +138,28 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// Work owed once the facts are durable.
     pub commands: Vec<Command>,
+}
+
+impl Execution {
+    /// Decides what follows from a trigger. Each event is applied as it is decided. Cannot fail,
+    /// never panics and always ends: what is left after [`EVENTS_PER_DECISION`] events is decided on
+    /// [`Trigger::Continue`].
+    pub fn step(&mut self, trigger: Trigger, moment: Moment) -> Decision {
+        let mut stepper = Stepper::new(self, moment);
+        match trigger {
+            Trigger::Started => stepper.start(),
+            Trigger::TaskStarted { task, worker } => stepper.task_started(task, worker),
+            Trigger::TaskSubmitted { task, output } => stepper.task_submitted(task, output),
+            Trigger::TaskSucceeded { task, output } => stepper.task_succeeded(task, output),
+            Trigger::TaskFailed { task, phase, failure } => {
+                stepper.task_failed(task, phase, failure);
+            }
+            Trigger::TaskHeartbeat { task } => stepper.task_heartbeat(task),
+            Trigger::TimerFired { timer } => stepper.timer_fired(timer),
+            Trigger::Stopped { failure } => stepper.stop(failure),
+            Trigger::Redriven => stepper.redrive(),
+            Trigger::Continue => stepper.resume(),
+        }
+        stepper.finish()
+    }
 }

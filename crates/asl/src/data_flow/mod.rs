@@ -1,3 +1,164 @@
 //! How data flows into a state and out of it.
 
 mod result_path;
+
+use serde_json::Value;
+
+use crate::definition::{Flow, ResultPath, Selection, State};
+use crate::execution::{Execution, Item, VisibleVariables};
+use crate::expression::{EvaluationError, LazyContext, Scope, Template};
+use crate::{Data, FrameId, Moment};
+
+/// Where a state's expressions are evaluated.
+pub(crate) struct Place<'a> {
+    pub execution: &'a Execution,
+    pub frame: FrameId,
+    pub moment: Moment,
+    /// The item that a Map's ItemSelector is evaluated for.
+    pub item: Option<&'a Item>,
+    /// `Task.Token`, for Task states.
+    pub token: Option<&'a str>,
+}
+
+impl<'a> Place<'a> {
+    pub fn new(execution: &'a Execution, frame: FrameId, moment: Moment) -> Place<'a> {
+        Place { execution, frame, moment, item: None, token: None }
+    }
+
+    /// Evaluates with this input as `$` or `$states.input`.
+    pub fn with<R>(&self, input: &Value, evaluate: impl FnOnce(&Scope) -> R) -> R {
+        self.with_result(input, None, None, evaluate)
+    }
+
+    /// Evaluates where `$states.result` or `$states.errorOutput` can be seen as well.
+    pub fn with_result<R>(
+        &self,
+        input: &Value,
+        result: Option<&Value>,
+        error_output: Option<&Value>,
+        evaluate: impl FnOnce(&Scope) -> R,
+    ) -> R {
+        let make = || self.execution.context_object(self.frame, self.item, self.token);
+        let context = LazyContext::new(&make);
+        let variables = VisibleVariables { execution: self.execution, frame: self.frame };
+        evaluate(&Scope {
+            input,
+            context: &context,
+            variables: &variables,
+            result,
+            error_output,
+            moment: self.moment,
+        })
+    }
+
+    /// `InputPath` or `OutputPath` applied to some data, which is shared when nothing is selected.
+    pub fn select(
+        &self,
+        selection: &Selection,
+        data: &Data,
+        field: &str,
+    ) -> Result<Data, EvaluationError> {
+        match selection {
+            Selection::Whole => Ok(data.clone()),
+            Selection::Nothing | Selection::Path(_) => {
+                Ok(self.with(data.value(), |scope| selection.select(scope, field))?.into())
+            }
+        }
+    }
+
+    /// A state's input after `InputPath` (JSONPath); JSONata has the raw one.
+    pub fn effective_input(&self, state: &State, raw: &Data) -> Result<Data, EvaluationError> {
+        match &state.flow {
+            Flow::JsonPath(flow) => self.select(&flow.input_path, raw, "InputPath"),
+            Flow::Jsonata { .. } => Ok(raw.clone()),
+        }
+    }
+
+    /// The effective input after `Parameters` or `Arguments`.
+    pub fn arguments(&self, state: &State, effective: &Data) -> Result<Data, EvaluationError> {
+        let (template, field) = match &state.flow {
+            Flow::JsonPath(flow) => (&flow.parameters, "Parameters"),
+            Flow::Jsonata { arguments, .. } => (arguments, "Arguments"),
+        };
+        match template {
+            Some(template) => {
+                Ok(self.with(effective.value(), |scope| template.evaluate(scope, field))?.into())
+            }
+            None => Ok(effective.clone()),
+        }
+    }
+
+    /// What a state that has done its work gives to the next one, and what it assigns.
+    pub fn leave(
+        &self,
+        state: &State,
+        raw: &Data,
+        result: &Data,
+        has_result: bool,
+    ) -> Result<Leaving, EvaluationError> {
+        match &state.flow {
+            Flow::JsonPath(flow) => {
+                let selected = match &flow.result_selector {
+                    Some(selector) => self
+                        .with(result.value(), |scope| selector.evaluate(scope, "ResultSelector"))?
+                        .into(),
+                    None => result.clone(),
+                };
+                let assigned =
+                    self.assign(state.assign.as_ref(), "Assign", &selected, None, None)?;
+                let placed = place(&flow.result_path, raw, selected)?;
+                let output = self.select(&flow.output_path, &placed, "OutputPath")?;
+                Ok(Leaving { output, assigned })
+            }
+            Flow::Jsonata { output, .. } => {
+                let seen = has_result.then(|| result.value());
+                let assigned = self.assign(state.assign.as_ref(), "Assign", raw, seen, None)?;
+                let output = match output {
+                    Some(template) => self
+                        .with_result(raw.value(), seen, None, |scope| {
+                            template.evaluate(scope, "Output")
+                        })?
+                        .into(),
+                    None => result.clone(),
+                };
+                Ok(Leaving { output, assigned })
+            }
+        }
+    }
+
+    /// Variables and their values, in the order written. All see the values that held on entry.
+    pub fn assign(
+        &self,
+        template: Option<&Template>,
+        field: &str,
+        input: &Data,
+        result: Option<&Value>,
+        error_output: Option<&Value>,
+    ) -> Result<Vec<(String, Data)>, EvaluationError> {
+        let Some(template) = template else { return Ok(Vec::new()) };
+        let values = self.with_result(input.value(), result, error_output, |scope| {
+            template.evaluate(scope, field)
+        })?;
+        match values {
+            Value::Object(values) => {
+                Ok(values.into_iter().map(|(name, value)| (name, value.into())).collect())
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+/// What a state leaves behind.
+pub(crate) struct Leaving {
+    pub output: Data,
+    pub assigned: Vec<(String, Data)>,
+}
+
+/// `ResultPath` applied; what is not changed is shared.
+pub(crate) fn place(path: &ResultPath, raw: &Data, result: Data) -> Result<Data, EvaluationError> {
+    match path {
+        ResultPath::Whole => Ok(result),
+        ResultPath::Discard => Ok(raw.clone()),
+        ResultPath::At(_) => Ok(path.place(raw.value().clone(), result.into_value())?.into()),
+    }
+}

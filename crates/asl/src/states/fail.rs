@@ -1,0 +1,53 @@
+//! The Fail state: the line of control fails with its error and cause.
+
+use serde_json::Value;
+
+use super::{Fault, Stepper};
+use crate::data_flow::Place;
+use crate::definition::{Fail, Text};
+use crate::execution::Visit;
+use crate::expression::EvaluationError;
+use crate::{Failure, FrameId};
+
+impl Stepper<'_> {
+    pub(super) fn fail_state(&mut self, frame: FrameId, visit: &Visit, fail: &Fail) {
+        let place = self.place(frame);
+        let failure =
+            text(&place, visit, fail.error.as_ref(), "Error", "ErrorPath").and_then(|error| {
+                let cause = text(&place, visit, fail.cause.as_ref(), "Cause", "CausePath")?;
+                Ok(Failure { error, cause })
+            });
+        match failure {
+            Ok(failure) => self.trouble(frame, Fault::new(failure)),
+            Err(error) => self.evaluation_failed(frame, error),
+        }
+    }
+}
+
+fn text(
+    place: &Place<'_>,
+    visit: &Visit,
+    text: Option<&Text>,
+    field: &str,
+    path_field: &str,
+) -> Result<Option<String>, EvaluationError> {
+    let value = match text {
+        None => return Ok(None),
+        Some(Text::Literal(text)) => return Ok(Some(text.clone())),
+        Some(Text::Template(template)) => {
+            place.with(visit.input.value(), |scope| template.evaluate(scope, path_field))?
+        }
+        Some(Text::Jsonata(expression)) => {
+            let value =
+                place.with(visit.input.value(), |scope| expression.evaluate(scope, field))?;
+            if !value.is_string() {
+                return Err(expression.unexpected_type(field, "string", &value));
+            }
+            value
+        }
+    };
+    match value {
+        Value::String(text) => Ok(Some(text)),
+        other => Ok(Some(other.to_string())),
+    }
+}
