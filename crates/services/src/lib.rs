@@ -18,6 +18,7 @@ pub mod logs;
 pub mod s3;
 pub mod sagemaker;
 pub mod sagemaker_runtime;
+pub mod stepfunctions;
 
 pub use caller::{Caller, Origin};
 pub use context::{Clock, Context, Settings};
@@ -31,6 +32,7 @@ pub static SERVICES: &[&Service] = &[
     &s3::SERVICE,
     &sagemaker::SERVICE,
     &sagemaker_runtime::SERVICE,
+    &stepfunctions::SERVICE,
 ];
 
 /// The one door. Finds the operation, asks whether the caller may, runs it.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::operation::operation;
 use crate::record::Table;
-use crate::{Error, Service};
+use crate::{Caller, Context, Error, Service};
 
 pub use streams::register_stream;
 
@@ -78,6 +78,12 @@ fn group_name(name: Option<String>, identifier: Option<String>) -> Result<String
         Some((_, name)) => Ok(name.trim_end_matches(":*").to_owned()),
         None => Ok(given),
     }
+}
+
+/// Whether the caller has such a log group.
+pub async fn group_exists(context: &Context, caller: &Caller, group: &str) -> Result<bool, Error> {
+    let key = group_key(&caller.account, &caller.region, group);
+    Ok(GROUPS.get(context, &key).await?.is_some())
 }
 
 fn no_group() -> Error {

@@ -1,0 +1,76 @@
+//! DescribeStateMachine.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::machine;
+use super::{arn, seconds};
+use crate::{Caller, Context, Error};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Request {
+    state_machine_arn: String,
+    included_data: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Response {
+    state_machine_arn: String,
+    name: String,
+    status: &'static str,
+    definition: String,
+    role_arn: String,
+    r#type: &'static str,
+    creation_date: f64,
+    logging_configuration: Value,
+    tracing_configuration: TracingConfiguration,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encryption_configuration: Option<Value>,
+}
+
+#[derive(Serialize)]
+pub(super) struct TracingConfiguration {
+    pub enabled: bool,
+}
+
+/// A state machine, or one of its versions.
+pub(super) async fn describe_state_machine(
+    context: &Context,
+    caller: &Caller,
+    request: Request,
+) -> Result<Response, Error> {
+    let asked = request.state_machine_arn;
+    let parsed = arn::parse(&asked, &["stateMachine"])?;
+    let found = machine::of(context, caller, &parsed, &asked).await?;
+    let (mut revision, mut created_at) = (found.value.revision.clone(), found.value.created_at);
+    let mut description = None;
+    if let Some(qualifier) = parsed.rest {
+        let number = qualifier.parse().map_err(|_| machine::does_not_exist(&asked))?;
+        let version = machine::version(context, &found, number).await?;
+        let version = version.ok_or_else(|| machine::does_not_exist(&asked))?;
+        (revision, created_at) = (version.revision, version.created_at);
+        description = version.description;
+    }
+    let machine = found.value;
+    let hidden = request.included_data.as_deref() == Some("METADATA_ONLY");
+    Ok(Response {
+        r#type: machine.type_name(),
+        state_machine_arn: asked,
+        status: if machine.deleting { "DELETING" } else { "ACTIVE" },
+        definition: if hidden { String::new() } else { revision.definition },
+        role_arn: revision.role_arn,
+        creation_date: seconds(created_at),
+        logging_configuration: revision.logging,
+        tracing_configuration: TracingConfiguration { enabled: revision.tracing },
+        revision_id: revision.id,
+        description,
+        encryption_configuration: machine.encryption,
+        name: machine.name,
+    })
+}

@@ -1,0 +1,91 @@
+//! AWS Step Functions: state machines, their versions and aliases, and executions.
+//!
+//! What runs is `engine`'s; here are the records around it and AWS's view of it.
+
+mod arn;
+mod create_state_machine;
+mod delete_state_machine;
+mod describe_execution;
+mod describe_state_machine;
+mod describe_state_machine_for_execution;
+mod execution;
+mod get_execution_history;
+mod input;
+mod list_executions;
+mod list_state_machines;
+mod logging;
+mod machine;
+mod start_execution;
+mod stop_execution;
+mod tags;
+mod update_state_machine;
+mod validate_state_machine_definition;
+mod versions;
+
+use crate::operation::operation;
+use crate::{Error, Service};
+
+pub(crate) use start_execution::{Start, start};
+
+/// AWS Step Functions.
+pub static SERVICE: Service = Service {
+    name: "stepfunctions",
+    operations: &[
+        &operation!("CreateStateMachine", create_state_machine::create_state_machine),
+        &operation!("UpdateStateMachine", update_state_machine::update_state_machine),
+        &operation!("DescribeStateMachine", describe_state_machine::describe_state_machine),
+        &operation!(
+            "DescribeStateMachineForExecution",
+            describe_state_machine_for_execution::describe_state_machine_for_execution
+        ),
+        &operation!("DeleteStateMachine", delete_state_machine::delete_state_machine),
+        &operation!("ListStateMachines", list_state_machines::list_state_machines),
+        &operation!("PublishStateMachineVersion", versions::publish_state_machine_version),
+        &operation!("ListStateMachineVersions", versions::list_state_machine_versions),
+        &operation!("DeleteStateMachineVersion", versions::delete_state_machine_version),
+        &operation!("StartExecution", start_execution::start_execution),
+        &operation!("StopExecution", stop_execution::stop_execution),
+        &operation!("DescribeExecution", describe_execution::describe_execution),
+        &operation!("ListExecutions", list_executions::list_executions),
+        &operation!("GetExecutionHistory", get_execution_history::get_execution_history),
+        &operation!("TagResource", tags::tag_resource),
+        &operation!("UntagResource", tags::untag_resource),
+        &operation!("ListTagsForResource", tags::list_tags_for_resource),
+        &operation!(
+            "ValidateStateMachineDefinition",
+            validate_state_machine_definition::validate_state_machine_definition
+        ),
+    ],
+};
+
+fn invalid_token() -> Error {
+    Error::new("InvalidToken", "Invalid Token: 'Invalid token'")
+}
+
+/// `maxResults` as AWS reads it: 0 and nothing mean the default.
+fn page_size(asked: Option<usize>) -> usize {
+    match asked {
+        None | Some(0) => 100,
+        Some(size) => size.min(1000),
+    }
+}
+
+/// Checks the name of something that is made: length is the model's matter, characters are AWS's.
+fn check_name(name: &str) -> Result<(), Error> {
+    let forbidden = |character: char| {
+        character.is_whitespace()
+            || character.is_control()
+            || "<>{}[]?*\"#%\\^|~`$&,;:/".contains(character)
+            || matches!(character, '\u{fffe}' | '\u{ffff}')
+    };
+    if name.is_empty() || name.chars().count() > 80 || name.contains(forbidden) {
+        Err(Error::new("InvalidName", format!("Invalid Name: '{name}'")))
+    } else {
+        Ok(())
+    }
+}
+
+/// Milliseconds as the epoch seconds of an answer.
+fn seconds(milliseconds: i64) -> f64 {
+    milliseconds as f64 / 1000.0
+}

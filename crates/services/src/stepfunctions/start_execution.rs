@@ -1,0 +1,145 @@
+//! StartExecution.
+
+use asl::{Data, Header, Status};
+use engine::{EngineError, NewExecution, Summary};
+use serde::{Deserialize, Serialize};
+use store::{Batch, ExecutionWrite};
+
+use super::execution::Attributes;
+use super::machine::{self, Machine, Revision};
+use super::{arn, check_name, input, seconds};
+use crate::integrations::Awaiting;
+use crate::{Caller, Context, Error};
+
+/// A name can be used again so long after its execution ended.
+const NAME_RESERVED_MS: i64 = 90 * 24 * 60 * 60 * 1000;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Request {
+    state_machine_arn: String,
+    name: Option<String>,
+    input: Option<String>,
+    trace_header: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Response {
+    execution_arn: String,
+    start_date: f64,
+}
+
+pub(super) async fn start_execution(
+    context: &Context,
+    caller: &Caller,
+    request: Request,
+) -> Result<Response, Error> {
+    let awaited_by = Awaiting::of(caller);
+    let input = input::parse(request.input)?;
+    let Request { state_machine_arn, name, trace_header, .. } = request;
+    let new = Start { state_machine_arn, name, input, trace_header, awaited_by };
+    let header = start(context, caller, new).await?;
+    Ok(Response { execution_arn: header.execution_arn, start_date: seconds(header.start_time.0) })
+}
+
+/// What to start.
+pub(crate) struct Start {
+    pub state_machine_arn: String,
+    pub name: Option<String>,
+    pub input: Data,
+    pub trace_header: Option<String>,
+    pub awaited_by: Option<Awaiting>,
+}
+
+/// Starts an execution; durable when it returns. The same name with the same input, while that
+/// execution runs, is the same call again.
+pub(crate) async fn start(context: &Context, caller: &Caller, new: Start) -> Result<Header, Error> {
+    let asked = new.state_machine_arn.as_str();
+    let parsed = arn::parse(asked, &["stateMachine"])?;
+    if let Some(name) = &new.name {
+        check_name(name)?;
+    }
+    let found = machine::of(context, caller, &parsed, asked).await?;
+    if found.value.deleting {
+        return Err(machine::is_deleting(&found.value.arn));
+    }
+    let moment = context.clock.moment();
+    let mut attributes = Attributes {
+        trace_header: new.trace_header,
+        awaited_by: new.awaited_by,
+        updated_at: found.value.updated_at,
+        ..Attributes::default()
+    };
+    let revision = match parsed.rest {
+        None => found.value.revision.clone(),
+        Some(qualifier) => {
+            let number = qualifier.parse().map_err(|_| machine::does_not_exist(asked))?;
+            let version = machine::version(context, &found, number).await?;
+            let version = version.ok_or_else(|| machine::does_not_exist(asked))?;
+            attributes.version_arn = Some(found.value.version_arn(number));
+            attributes.updated_at = version.created_at;
+            version.revision
+        }
+    };
+    let Machine { name: machine_name, arn: machine_arn, express, .. } = found.value;
+    let name = new.name.unwrap_or_else(|| moment.dice("execution name").uuid());
+    let resource = match express {
+        false => format!("execution:{machine_name}:{name}"),
+        true => {
+            let run = moment.dice("express execution").uuid();
+            format!("express:{machine_name}:{name}:{run}")
+        }
+    };
+    let Revision { id, definition, role_arn, logging, tracing } = revision;
+    attributes = Attributes { revision_id: id, logging, tracing, ..attributes };
+    let header = Header {
+        key: 0,
+        execution_arn: crate::arn::arn("states", &caller.region, &caller.account, &resource),
+        name,
+        state_machine_arn: machine_arn.clone(),
+        state_machine_name: machine_name,
+        role_arn,
+        input: new.input,
+        start_time: moment.now,
+        region: caller.region.clone(),
+        account: caller.account.clone(),
+        express,
+    };
+    loop {
+        let new = NewExecution {
+            header: header.clone(),
+            definition: definition.as_str().into(),
+            owner: machine_arn.clone(),
+            attributes: serde_json::to_value(&attributes)
+                .map_err(|error| Error::internal(error.to_string()))?,
+        };
+        match context.engine.start(new, Batch::default(), moment).await {
+            Ok(_) => return Ok(header),
+            Err(EngineError::NameTaken(key)) => {
+                // Gone in the meantime: the name is free.
+                let Some(known) = context.engine.summary(key).await? else { continue };
+                if is_same_call(&known, &header, attributes.awaited_by) {
+                    return Ok(known.header);
+                }
+                let ended = known.stop_time.filter(|_| known.status != Status::Running);
+                if !ended.is_some_and(|ended| moment.now.0 - ended.0 > NAME_RESERVED_MS) {
+                    return Err(Error::new(
+                        "ExecutionAlreadyExists",
+                        format!("Execution Already Exists: '{}'", known.header.execution_arn),
+                    ));
+                }
+                let executions = vec![ExecutionWrite::Delete(key)];
+                context.store.commit(Batch { executions, ..Batch::default() }).await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// A task that is lent again finds the execution that it has started, whatever became of it.
+fn is_same_call(known: &Summary, asked: &Header, awaited_by: Option<Awaiting>) -> bool {
+    let by_the_same_task = awaited_by.is_some() && Attributes::of(known).awaited_by == awaited_by;
+    let running = known.status == Status::Running && known.header.input == asked.input;
+    by_the_same_task || (running && !asked.express)
+}
