@@ -4,10 +4,28 @@
 //! the events that ask for it are durable. A restart is the ordinary path: owed tasks are handed out
 //! again, due timers fire, open executions are folded from their journals when first needed.
 
+mod activity;
+mod board;
+mod definitions;
+mod describe;
+mod hot;
+pub mod journal;
+mod live;
+mod row;
+mod stand_in;
+mod submit;
+mod tick;
+
 use std::sync::Arc;
 
-use asl::{Data, Event, Failure, Header, Moment, ScheduledTask, Status, Timestamp, Trigger};
-use store::{Batch, ExecutionKey, Store, StoreError};
+use asl::{Data, Failure, Header, Moment, ScheduledTask, Status, TaskId, Timestamp, Trigger};
+use store::{Batch, ExecutionKey, Store, StoreError, TaskWrite};
+
+use self::board::Board;
+use self::definitions::Definitions;
+use self::hot::Hot;
+
+pub use self::definitions::TABLE as DEFINITIONS;
 
 /// What the engine refuses.
 #[derive(Debug, thiserror::Error)]
@@ -18,9 +36,6 @@ pub enum EngineError {
     /// The name is taken by another execution of the state machine; its row is here.
     #[error("the name is taken by execution {0}")]
     NameTaken(ExecutionKey),
-    /// Nobody awaits this task (any more).
-    #[error("task {1} of execution {0} is not awaited")]
-    NoTask(ExecutionKey, u64),
     /// The journal cannot be read.
     #[error("the journal of execution {execution} is damaged at chunk {sequence}: {reason}")]
     Journal {
@@ -31,6 +46,9 @@ pub enum EngineError {
         /// What is wrong.
         reason: String,
     },
+    /// A definition is missing or is none.
+    #[error("a definition cannot be used: {0}")]
+    Definition(String),
     /// The store's answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -59,7 +77,7 @@ pub struct Summary {
     pub status: Status,
     /// When it ended.
     pub stop_time: Option<Timestamp>,
-    /// Its output, if it succeeded.
+    /// Its output, if it succeeded. Lists leave out one of more than 4 KiB.
     pub output: Option<Data>,
     /// Its error and cause, if it failed.
     pub failure: Option<Failure>,
@@ -84,7 +102,7 @@ pub struct Lease {
     pub again: bool,
 }
 
-/// A task that nobody awaits any more: end what it began.
+/// A task that nobody awaits any more: end what it began, then say so with [`Engine::ended`].
 #[derive(Clone, Debug)]
 pub struct Cancelled {
     /// Whose.
@@ -107,33 +125,57 @@ pub struct Tick {
 }
 
 /// Many executions over one store.
+///
+/// Every call may be dropped while it waits: what it asked for is then done whole or not at all, and
+/// work that is owed is found by the next tick.
 pub struct Engine {
     store: Arc<dyn Store>,
+    definitions: Definitions,
+    hot: Hot,
+    board: Board,
 }
+
+/// Bytes of executions kept in memory, roughly.
+const HOT_BYTES: usize = 64 << 20;
 
 impl Engine {
     /// Opens the engine over a store. Owed tasks are handed out by the first ticks.
     pub async fn open(store: Arc<dyn Store>) -> Result<Engine, EngineError> {
-        Ok(Engine { store })
+        Ok(Engine::with_budget(store, HOT_BYTES))
+    }
+
+    /// As [`Engine::open`], with so many bytes (roughly) for executions kept in memory. Others are
+    /// folded from their journals when something happens to them.
+    pub fn with_budget(store: Arc<dyn Store>, hot_bytes: usize) -> Engine {
+        Engine {
+            store,
+            definitions: Definitions::default(),
+            hot: Hot::new(hot_bytes),
+            board: Board::new(),
+        }
     }
 
     /// Starts an execution; durable when it returns. With `extra`, written in the same commit.
+    /// The header's `key` is set here.
     ///
     /// # Errors
     /// [`EngineError::NameTaken`] when the owner has an execution of this name; the caller decides
-    /// whether that is the same call again.
+    /// whether that is the same call again. A condition of `extra` that does not hold is a
+    /// [`StoreError::Conflict`], and nothing is started.
     pub async fn start(
         &self,
         new: NewExecution,
         extra: Batch,
         moment: Moment,
     ) -> Result<ExecutionKey, EngineError> {
-        let _ = (&self.store, new, extra, moment);
-        todo!()
+        self.begin(new, extra, moment).await
     }
 
     /// Tells an execution what happened; durable when it returns. Late news decides nothing and is no error.
     /// `extra` is written in the same commit (a job's status with the task's answer), also when nothing is decided.
+    ///
+    /// # Errors
+    /// A condition of `extra` that does not hold is a [`StoreError::Conflict`]; then the execution is unchanged.
     pub async fn submit(
         &self,
         execution: ExecutionKey,
@@ -141,54 +183,38 @@ impl Engine {
         extra: Batch,
         moment: Moment,
     ) -> Result<(), EngineError> {
-        let _ = (execution, triggers, extra, moment);
-        todo!()
+        self.tell(execution, &triggers, extra, moment).await
     }
 
-    /// Fires due timers, lends free tasks (at most `room`), says when to come back.
+    /// Whether the execution still awaits this task; false also when there is no such execution.
+    pub async fn awaits(&self, execution: ExecutionKey, task: TaskId) -> Result<bool, EngineError> {
+        self.is_awaited(execution, task).await
+    }
+
+    /// Fires due timers, lends free tasks (at most `room`), says when to come back. For one loop: two
+    /// ticks at a time are not meant.
     pub async fn tick(&self, moment: Moment, room: usize) -> Result<Tick, EngineError> {
-        let _ = (moment, room);
-        todo!()
+        self.turn(moment, room).await
     }
 
-    /// Waits until there is something to tick for: new tasks, cancelled ones, a nearer timer.
+    /// Waits until there is something to tick for: new tasks, cancelled ones, a nearer timer, a task
+    /// settled while others wait. What happened since the last wait ends it at once.
     pub async fn changed(&self) {
-        todo!()
+        self.board.changed().await;
     }
 
-    /// Describes an execution, by owner and name.
-    pub async fn named(&self, owner: &str, name: &str) -> Result<Option<Summary>, EngineError> {
-        let _ = (owner, name);
-        todo!()
+    /// A worker could not do its task (the store failed, the worker broke): lend it again from `at` on.
+    /// Nothing happens if the task is not awaited any more.
+    pub fn give_back(&self, lease: Lease, at: Timestamp) {
+        self.board.lock().give_back(lease, at);
     }
 
-    /// Describes an execution.
-    pub async fn summary(&self, execution: ExecutionKey) -> Result<Option<Summary>, EngineError> {
-        let _ = execution;
-        todo!()
-    }
-
-    /// Executions of an owner, newest first.
-    pub async fn list(
-        &self,
-        owner: &str,
-        status: Option<Status>,
-        before: Option<ExecutionKey>,
-        limit: usize,
-    ) -> Result<Vec<Summary>, EngineError> {
-        let _ = (owner, status, before, limit);
-        todo!()
-    }
-
-    /// Visible events from this id on (or down, in reverse), at most `limit`.
-    pub async fn history(
-        &self,
-        execution: ExecutionKey,
-        from: u64,
-        reverse: bool,
-        limit: usize,
-    ) -> Result<Vec<Event>, EngineError> {
-        let _ = (execution, from, reverse, limit);
-        todo!()
+    /// What a cancelled task began has been ended. Until this is said, every restart hands it out again.
+    pub async fn ended(&self, cancelled: &Cancelled) -> Result<(), EngineError> {
+        let (execution, task) = (cancelled.execution, cancelled.task.task.0);
+        let tasks = vec![TaskWrite::Done { execution, task }];
+        self.store.commit(Batch { tasks, ..Default::default() }).await?;
+        self.board.lock().ended((execution, task));
+        Ok(())
     }
 }

@@ -1,0 +1,265 @@
+//! What is to be done next, in memory: tasks for workers, work to be ended, when the next timer is due.
+//! All of it stands in the store too; a new board finds it there page by page.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use asl::{Header, ScheduledTask, Timestamp};
+use store::ExecutionKey;
+use tokio::sync::Notify;
+
+use crate::live::Publication;
+use crate::{Cancelled, Lease};
+
+/// A task by the numbers of its execution and within it.
+pub(crate) type TaskKey = (ExecutionKey, u64);
+
+/// What is to be done next.
+pub(crate) struct Board {
+    inner: Mutex<Inner>,
+    /// For the one loop that ticks.
+    changed: Notify,
+    /// For all who wait for an activity's task.
+    activities: Notify,
+}
+
+#[derive(Default)]
+pub(crate) struct Inner {
+    pub(crate) ready: VecDeque<Lease>,
+    /// Tasks that are in `ready` or `later`, or lent to a worker.
+    known: HashSet<TaskKey>,
+    /// Given back, to be lent again at a time.
+    later: BTreeMap<(Timestamp, TaskKey), Lease>,
+    pub(crate) cancelled: VecDeque<Cancelled>,
+    /// Tasks in `cancelled`, or handed out to be ended.
+    ending: HashSet<TaskKey>,
+    /// When the next timer is due, at the latest; the store knows exactly.
+    pub(crate) next_due: i64,
+    /// Where to read on in the store's queues.
+    pub(crate) worker_pages: Pages,
+    pub(crate) cancel_pages: Pages,
+    /// Since this was last cleared, tasks did not fit into `ready`.
+    pub(crate) overflowed: bool,
+    /// Executions whose last commit may or may not have been written: what it owes must be read again.
+    in_doubt: HashSet<ExecutionKey>,
+    /// Tasks that were settled while a page was being read, which may still show them.
+    settled_meanwhile: Option<HashSet<TaskKey>>,
+}
+
+/// A walk through a queue of the store.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Pages {
+    /// Read on behind this one.
+    From(Option<TaskKey>),
+    /// All there was has been read.
+    Done,
+}
+
+/// So many tasks wait in memory; more wait in the store.
+const READY_MAX: usize = 4096;
+
+impl Board {
+    /// Nothing is known yet: everything must be looked for.
+    pub(crate) fn new() -> Board {
+        let inner = Inner { next_due: i64::MIN, ..Default::default() };
+        Board { inner: Mutex::new(inner), changed: Notify::new(), activities: Notify::new() }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Tells what a durable decision asks for.
+    pub(crate) fn publish(&self, execution: ExecutionKey, header: &Arc<Header>, news: Publication) {
+        let mut inner = self.lock();
+        let mut changed = false;
+        for task in news.scheduled {
+            changed |= inner.offer(execution, header, &task, false);
+        }
+        for task in news.settled {
+            inner.settle((execution, task.0));
+            // Somebody has room for another one.
+            changed |= !inner.ready.is_empty() || inner.worker_pages != Pages::Done;
+        }
+        for cancelled in news.cancelled {
+            changed |= inner.end(cancelled);
+        }
+        if let Some(due_at) = news.due_at.filter(|due_at| *due_at < inner.next_due) {
+            inner.next_due = due_at;
+            changed = true;
+        }
+        drop(inner);
+        if changed {
+            self.changed.notify_one();
+        }
+        if news.activities {
+            self.activities.notify_waiters();
+        }
+    }
+
+    /// From now until the answer is dropped without [`Doubt::settled`], the execution's rows are uncertain.
+    pub(crate) fn doubt(&self, execution: ExecutionKey) -> Doubt<'_> {
+        Doubt { board: self, execution, certain: false }
+    }
+
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    pub(crate) fn activity(&self) -> tokio::sync::futures::Notified<'_> {
+        self.activities.notified()
+    }
+}
+
+impl Inner {
+    /// A task that workers may do; whether that is news.
+    pub(crate) fn offer(
+        &mut self,
+        execution: ExecutionKey,
+        header: &Arc<Header>,
+        task: &ScheduledTask,
+        again: bool,
+    ) -> bool {
+        if self.ready.len() >= READY_MAX {
+            self.worker_pages = Pages::From(None);
+            self.overflowed = true;
+            return true;
+        }
+        let key = (execution, task.task.0);
+        if self.settled_meanwhile.as_ref().is_some_and(|settled| settled.contains(&key)) {
+            return false;
+        }
+        let new = self.known.insert(key);
+        if new {
+            let (header, task) = (header.clone(), task.clone());
+            self.ready.push_back(Lease { execution, header, task, again });
+        }
+        new
+    }
+
+    /// Whether the task is waiting here or lent.
+    pub(crate) fn knows(&self, task: TaskKey) -> bool {
+        self.known.contains(&task)
+    }
+
+    fn settle(&mut self, task: TaskKey) {
+        self.known.remove(&task);
+        if let Some(settled) = &mut self.settled_meanwhile {
+            settled.insert(task);
+        }
+    }
+
+    /// Work to be ended; whether that is news.
+    pub(crate) fn end(&mut self, cancelled: Cancelled) -> bool {
+        let new = self.ending.insert((cancelled.execution, cancelled.task.task.0));
+        if new {
+            self.cancelled.push_back(cancelled);
+        }
+        new
+    }
+
+    pub(crate) fn is_ending(&self, task: TaskKey) -> bool {
+        self.ending.contains(&task)
+    }
+
+    pub(crate) fn ended(&mut self, task: TaskKey) {
+        self.ending.remove(&task);
+        if let Some(settled) = &mut self.settled_meanwhile {
+            settled.insert(task);
+        }
+    }
+
+    /// Takes up to `room` tasks that are still wanted.
+    pub(crate) fn lend(&mut self, room: usize, leases: &mut Vec<Lease>) {
+        while leases.len() < room {
+            let Some(lease) = self.ready.pop_front() else { return };
+            if self.known.contains(&(lease.execution, lease.task.task.0)) {
+                leases.push(lease);
+            }
+        }
+    }
+
+    /// A worker could not do it; another may from that time on. Not if it was settled meanwhile.
+    pub(crate) fn give_back(&mut self, mut lease: Lease, at: Timestamp) {
+        let key = (lease.execution, lease.task.task.0);
+        if self.known.contains(&key) {
+            lease.again = true;
+            self.later.insert((at, key), lease);
+        }
+    }
+
+    /// Moves what was given back and is due again.
+    pub(crate) fn wake(&mut self, now: Timestamp) {
+        while let Some(entry) = self.later.first_entry().filter(|entry| entry.key().0 <= now) {
+            self.ready.push_back(entry.remove());
+        }
+    }
+
+    /// When there is something to do next, as far as is known.
+    pub(crate) fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let pages = [self.worker_pages, self.cancel_pages];
+        if pages.iter().any(|pages| *pages != Pages::Done && self.ready.is_empty())
+            || !self.in_doubt.is_empty()
+        {
+            return Some(now);
+        }
+        let timer = (self.next_due < i64::MAX).then_some(Timestamp(self.next_due));
+        let later = self.later.first_key_value().map(|((at, _), _)| *at);
+        timer.into_iter().chain(later).min()
+    }
+
+    /// A page is about to be read; [`Inner::page_read`] must follow once it has been taken in.
+    pub(crate) fn page_begins(&mut self) {
+        self.settled_meanwhile = Some(HashSet::new());
+    }
+
+    /// See [`Inner::page_begins`].
+    pub(crate) fn page_read(&mut self) {
+        self.settled_meanwhile = None;
+    }
+
+    /// Whether the task was settled since [`Inner::page_begins`].
+    pub(crate) fn was_settled(&self, task: TaskKey) -> bool {
+        self.settled_meanwhile.as_ref().is_some_and(|settled| settled.contains(&task))
+    }
+
+    /// Executions whose rows must be read again.
+    pub(crate) fn take_doubts(&mut self) -> HashSet<ExecutionKey> {
+        std::mem::take(&mut self.in_doubt)
+    }
+
+    /// They still must.
+    pub(crate) fn doubt_again(&mut self, executions: impl IntoIterator<Item = ExecutionKey>) {
+        self.in_doubt.extend(executions);
+    }
+}
+
+impl Default for Pages {
+    fn default() -> Pages {
+        Pages::From(None)
+    }
+}
+
+/// A commit on its way: its caller may stop waiting, or the store may fail after it wrote.
+pub(crate) struct Doubt<'a> {
+    board: &'a Board,
+    execution: ExecutionKey,
+    certain: bool,
+}
+
+impl Doubt<'_> {
+    /// The commit's fate is known.
+    pub(crate) fn settled(mut self) {
+        self.certain = true;
+    }
+}
+
+impl Drop for Doubt<'_> {
+    fn drop(&mut self) {
+        if !self.certain {
+            self.board.lock().in_doubt.insert(self.execution);
+            self.board.changed.notify_one();
+            self.board.activities.notify_waiters();
+        }
+    }
+}

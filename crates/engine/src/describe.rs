@@ -1,0 +1,114 @@
+//! Reading executions: what they are, and what has happened in them.
+
+use asl::{Event, Status};
+use store::{Chunk, ExecutionFilter, ExecutionKey, ExecutionRow};
+
+use crate::row::{self, end_of, status_number};
+use crate::{Engine, EngineError, Summary, journal};
+
+/// Chunks are read so many at a time.
+const CHUNKS_AT_ONCE: usize = 32;
+
+impl Engine {
+    /// Describes an execution, by owner and name.
+    pub async fn named(&self, owner: &str, name: &str) -> Result<Option<Summary>, EngineError> {
+        match self.store.execution_named(owner, name).await? {
+            Some(row) => self.describe(row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Describes an execution.
+    pub async fn summary(&self, execution: ExecutionKey) -> Result<Option<Summary>, EngineError> {
+        match self.store.execution(execution).await? {
+            Some(row) => self.describe(row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Executions of an owner, newest first.
+    pub async fn list(
+        &self,
+        owner: &str,
+        status: Option<Status>,
+        before: Option<ExecutionKey>,
+        limit: usize,
+    ) -> Result<Vec<Summary>, EngineError> {
+        let status = status.map(status_number);
+        let filter = ExecutionFilter { owner: Some(owner.to_owned()), status, before, limit };
+        let rows = self.store.executions(filter).await?;
+        rows.iter().map(|row| Ok(row::summary(row)?.0)).collect()
+    }
+
+    /// Visible events from this id on (or down, in reverse), at most `limit`.
+    ///
+    /// # Errors
+    /// [`EngineError::NoExecution`] if there is none.
+    pub async fn history(
+        &self,
+        execution: ExecutionKey,
+        from: u64,
+        reverse: bool,
+        limit: usize,
+    ) -> Result<Vec<Event>, EngineError> {
+        let row = self.store.execution(execution).await?;
+        let row = row.ok_or(EngineError::NoExecution(execution))?;
+        let first = row::read(&row)?.journal.unwrap_or_default();
+        let mut events = Vec::new();
+        if reverse {
+            let mut place = self.store.chunk_of_event(execution, from).await?;
+            while let Some(sequence) = place.filter(|_| events.len() < limit) {
+                for chunk in self.store.journal(execution, sequence, 1).await? {
+                    if chunk.sequence == sequence {
+                        let chunk = decode(&chunk)?;
+                        take(chunk.into_iter().rev(), |id| id <= from, limit, &mut events);
+                    }
+                }
+                place = sequence.checked_sub(1);
+            }
+            take(first.into_iter().rev(), |id| id <= from, limit, &mut events);
+            return Ok(events);
+        }
+        take(first.into_iter(), |id| id >= from, limit, &mut events);
+        let mut place = self.store.chunk_of_event(execution, from).await?.unwrap_or(0);
+        while events.len() < limit {
+            let chunks = self.store.journal(execution, place, CHUNKS_AT_ONCE).await?;
+            let Some(last) = chunks.last() else { break };
+            place = last.sequence + 1;
+            for chunk in &chunks {
+                if events.len() < limit {
+                    take(decode(chunk)?.into_iter(), |id| id >= from, limit, &mut events);
+                }
+            }
+        }
+        Ok(events)
+    }
+
+    async fn describe(&self, row: ExecutionRow) -> Result<Summary, EngineError> {
+        let (mut summary, elsewhere) = row::summary(&row)?;
+        if elsewhere && let Some(last) = self.store.chunk_of_event(row.key, u64::MAX).await? {
+            for chunk in self.store.journal(row.key, last, 1).await? {
+                (summary.output, summary.failure) = end_of(&decode(&chunk)?);
+            }
+        }
+        Ok(summary)
+    }
+}
+
+fn take(
+    events: impl Iterator<Item = Event>,
+    wanted: impl Fn(u64) -> bool,
+    limit: usize,
+    into: &mut Vec<Event>,
+) {
+    let room = limit.saturating_sub(into.len());
+    into.extend(events.filter(|event| event.id > 0 && wanted(event.id)).take(room));
+}
+
+fn decode(chunk: &Chunk) -> Result<Vec<Event>, EngineError> {
+    journal::decode(&chunk.bytes).map_err(|reason| EngineError::Journal {
+        execution: chunk.execution,
+        sequence: chunk.sequence,
+        reason,
+    })
+}

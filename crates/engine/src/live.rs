@@ -1,0 +1,323 @@
+//! One execution in memory: it decides, and its decision becomes rows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::stand_in::Execution;
+use asl::event::TaskTarget;
+use asl::{
+    Command, Event, EventKind, Failure, Header, Moment, ScheduledTask, Status, TaskId, Timestamp,
+    Trigger,
+};
+use store::{
+    Batch, Chunk, ExecutionKey, ExecutionRow, ExecutionWrite, TaskRow, TaskWrite, TimerRow,
+    TimerWrite,
+};
+
+use crate::row::{self, Detail, End};
+use crate::{Cancelled, journal};
+
+/// The timer that stands for `Trigger::Continue`: an execution that has more to decide gives way to
+/// others and comes back by it, also after a restart.
+pub(crate) const CONTINUE: u64 = u64::MAX >> 1;
+/// The queue of tasks for workers.
+pub(crate) const WORKER: &str = "worker";
+/// The queue of tasks whose work is to be ended.
+pub(crate) const CANCEL: &str = "cancel";
+/// The queue of tasks that are answered from outside.
+const NOBODY: &str = "";
+
+/// An execution, and what the store has of it.
+pub(crate) struct Live {
+    execution: Execution,
+    pub(crate) detail: Detail,
+    /// Owner, name and the times of its row.
+    row: ExecutionRow,
+    /// The place of its next journal chunk.
+    pub(crate) next_sequence: u64,
+    /// Tasks that it awaits.
+    tasks: BTreeMap<u64, Awaited>,
+    /// Bytes of its journal before compression, a measure of what it holds.
+    bytes: usize,
+}
+
+struct Awaited {
+    task: Arc<ScheduledTask>,
+    /// Not yet submitted by a worker or taken by an activity's.
+    queued: bool,
+}
+
+/// A decision as rows, and what to tell whom once they are durable.
+#[derive(Default)]
+pub(crate) struct Plan {
+    pub(crate) batch: Batch,
+    pub(crate) publication: Publication,
+}
+
+/// What is to be told once a commit is durable.
+#[derive(Default)]
+pub(crate) struct Publication {
+    /// New tasks for workers.
+    pub(crate) scheduled: Vec<Arc<ScheduledTask>>,
+    /// Tasks that workers need not do any more.
+    pub(crate) settled: Vec<TaskId>,
+    /// Tasks whose work is to be ended.
+    pub(crate) cancelled: Vec<Cancelled>,
+    /// The soonest of the new timers.
+    pub(crate) due_at: Option<i64>,
+    /// New tasks of activities.
+    pub(crate) activities: bool,
+}
+
+impl Live {
+    /// A new execution; nothing has been decided.
+    pub(crate) fn new(execution: Execution, detail: Detail, row: ExecutionRow) -> Live {
+        Live { execution, detail, row, next_sequence: 0, tasks: BTreeMap::new(), bytes: 0 }
+    }
+
+    /// Applies events of its journal.
+    pub(crate) fn fold(&mut self, events: &[Event], bytes: usize) {
+        for event in events {
+            self.execution.apply(event);
+        }
+        self.bytes += bytes;
+        self.next_sequence += 1;
+    }
+
+    /// Takes over the tasks that its rows say it awaits.
+    pub(crate) fn remember_tasks(&mut self, rows: Vec<TaskRow>) -> Result<(), String> {
+        for row in rows {
+            if row.queue != CANCEL {
+                let task = Arc::new(journal::unpack::<ScheduledTask>(&row.detail)?);
+                let queued = row.queue != NOBODY;
+                self.tasks.insert(row.task, Awaited { task, queued });
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn key(&self) -> ExecutionKey {
+        self.row.key
+    }
+
+    pub(crate) fn header(&self) -> &Arc<Header> {
+        &self.detail.header
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        row::is_open(self.execution.status())
+    }
+
+    pub(crate) fn awaits(&self, task: TaskId) -> bool {
+        self.tasks.contains_key(&task.0)
+    }
+
+    /// A task that it awaits and nobody has taken yet.
+    pub(crate) fn queued(&self, task: TaskId) -> Option<&Arc<ScheduledTask>> {
+        self.tasks.get(&task.0).filter(|awaited| awaited.queued).map(|awaited| &awaited.task)
+    }
+
+    /// Somebody outside has taken the task.
+    pub(crate) fn take(&mut self, task: TaskId, plan: &mut Plan) {
+        if let Some(awaited) = self.tasks.get_mut(&task.0) {
+            awaited.queued = false;
+            let queue = NOBODY.to_owned();
+            plan.batch.tasks.push(TaskWrite::Move { execution: self.row.key, task: task.0, queue });
+        }
+    }
+
+    /// Roughly the bytes it holds.
+    pub(crate) fn weight(&self) -> usize {
+        2048 + 4 * self.bytes + 512 * self.tasks.len()
+    }
+
+    /// Decides on triggers, in order.
+    pub(crate) fn decide(&mut self, triggers: &[Trigger], moment: Moment) -> Plan {
+        let mut plan = Plan::default();
+        let mut events = Vec::new();
+        let mut more: std::collections::VecDeque<Trigger> = triggers.iter().cloned().collect();
+        let mut dice = moment.dice("engine: a seed for each trigger behind the first");
+        let mut moment = moment;
+        while let Some(trigger) = more.pop_front() {
+            let decision = self.execution.step(trigger, moment);
+            let mut timed_out = Vec::new();
+            for event in &decision.events {
+                self.note(event, &mut timed_out, &mut plan);
+            }
+            events.extend(decision.events);
+            for command in decision.commands {
+                if let Some(answer) = self.carry_out(command, moment, &mut plan) {
+                    more.push_back(answer);
+                }
+            }
+            for task in timed_out {
+                self.cancel(task, &mut plan);
+            }
+            moment.seed = dice.next_u64();
+        }
+        self.write(events, &mut plan);
+        plan
+    }
+
+    /// What an event means for the tasks that are awaited.
+    fn note(&mut self, event: &Event, timed_out: &mut Vec<TaskId>, plan: &mut Plan) {
+        match &event.kind {
+            EventKind::TaskSucceeded { task, .. }
+            | EventKind::TaskFailed { task, .. }
+            | EventKind::MapRunSucceeded { task, .. }
+            | EventKind::MapRunFailed { task, .. }
+            | EventKind::MapRunAborted { task } => self.settle(*task, plan),
+            // Its work may go on: that is to be ended, whether or not a command says so.
+            EventKind::TaskTimedOut { task, .. } => timed_out.push(*task),
+            EventKind::TaskSubmitted { task, .. } => {
+                plan.publication.settled.push(*task);
+                self.take(*task, plan);
+            }
+            _ => {}
+        }
+    }
+
+    fn settle(&mut self, task: TaskId, plan: &mut Plan) {
+        if self.tasks.remove(&task.0).is_some() {
+            plan.batch.tasks.push(TaskWrite::Done { execution: self.row.key, task: task.0 });
+            plan.publication.settled.push(task);
+        }
+    }
+
+    /// A command as rows; or, where it cannot be carried out, what the execution is to be told at once.
+    fn carry_out(&mut self, command: Command, moment: Moment, plan: &mut Plan) -> Option<Trigger> {
+        let execution = self.row.key;
+        match command {
+            Command::ScheduleTask(task) => {
+                let queue = match &task.target {
+                    TaskTarget::Activity { arn } => arn.clone(),
+                    TaskTarget::Lambda { .. } | TaskTarget::Integration { .. } => WORKER.to_owned(),
+                };
+                let number = task.task.0;
+                let detail = journal::pack(&task).0;
+                let task = Arc::new(task);
+                if queue == WORKER {
+                    plan.publication.scheduled.push(task.clone());
+                } else {
+                    plan.publication.activities = true;
+                }
+                plan.batch.tasks.push(TaskWrite::Add(TaskRow {
+                    execution,
+                    task: number,
+                    queue,
+                    detail,
+                }));
+                self.tasks.insert(number, Awaited { task, queued: true });
+            }
+            Command::CancelTask { task, .. } => self.cancel(task, plan),
+            Command::SetTimer { timer, at } => self.set_timer(timer.0, at, plan),
+            Command::CancelTimer { timer } => {
+                plan.batch.timers.push(TimerWrite::Cancel { execution, timer: timer.0 });
+            }
+            Command::StartMapRun { task, .. } => {
+                let failure = Failure {
+                    error: Some("States.Runtime".to_owned()),
+                    cause: Some(
+                        "This Stepwell does not run Distributed Map yet; use INLINE mode"
+                            .to_owned(),
+                    ),
+                };
+                return Some(Trigger::TaskFailed {
+                    task,
+                    phase: asl::event::FailedPhase::Start,
+                    failure,
+                });
+            }
+            Command::Continue => self.set_timer(CONTINUE, moment.now, plan),
+        }
+        None
+    }
+
+    fn set_timer(&mut self, timer: u64, at: Timestamp, plan: &mut Plan) {
+        let row = TimerRow { due_at: at.0, execution: self.row.key, timer };
+        plan.batch.timers.push(TimerWrite::Set(row));
+        let due_at = &mut plan.publication.due_at;
+        *due_at = Some(due_at.map_or(at.0, |soonest| soonest.min(at.0)));
+    }
+
+    /// Work that a worker may have begun is ended by one; the row stays until that is done.
+    fn cancel(&mut self, task: TaskId, plan: &mut Plan) {
+        let Some(awaited) = self.tasks.remove(&task.0) else { return };
+        let execution = self.row.key;
+        plan.publication.settled.push(task);
+        if let TaskTarget::Activity { .. } = awaited.task.target {
+            plan.batch.tasks.push(TaskWrite::Done { execution, task: task.0 });
+            return;
+        }
+        let queue = CANCEL.to_owned();
+        plan.batch.tasks.push(TaskWrite::Move { execution, task: task.0, queue });
+        plan.publication.cancelled.push(Cancelled {
+            execution,
+            header: self.detail.header.clone(),
+            task: ScheduledTask::clone(&awaited.task),
+        });
+    }
+
+    /// The events as a chunk, and the row if it changes by them.
+    fn write(&mut self, events: Vec<Event>, plan: &mut Plan) {
+        let status = self.execution.status();
+        if !row::is_open(status) {
+            for task in self.tasks.keys().copied().collect::<Vec<_>>() {
+                self.cancel(TaskId(task), plan);
+            }
+        }
+        if events.is_empty() {
+            return;
+        }
+        let new = self.next_sequence == 0;
+        let first_event = events
+            .iter()
+            .map(|event| event.id)
+            .find(|id| *id > 0)
+            .unwrap_or(self.execution.last_event_id() + 1);
+        let (bytes, plain) = journal::encode(&events);
+        self.bytes += plain;
+        self.next_sequence += 1;
+        let in_row = new && !row::is_open(status) && plain <= row::JOURNAL_IN_ROW_BYTES_MAX;
+        if in_row {
+            self.detail.journal = Some(events);
+        } else {
+            let sequence = self.next_sequence - 1;
+            plan.batch.journal.push(Chunk {
+                execution: self.row.key,
+                sequence,
+                first_event,
+                bytes,
+            });
+        }
+        let redrive = self.execution.redrive();
+        if new || row::status_number(status) != self.row.status || redrive != self.detail.redrive {
+            self.detail.redrive = redrive;
+            self.detail.end = match (self.execution.output(), self.execution.failure()) {
+                _ if in_row => End::Untold,
+                (Some(output), _) if output.len() > row::OUTPUT_IN_ROW_BYTES_MAX => End::InJournal,
+                (Some(output), _) => End::Output(output.clone()),
+                (None, Some(failure)) => End::Failure(failure.clone()),
+                (None, None) => End::Untold,
+            };
+            self.row.status = row::status_number(status);
+            self.row.open = row::is_open(status);
+            self.row.stopped_at = self.execution.stop_time().map(|time| time.0);
+            self.row.detail = journal::pack(&self.detail).0;
+            let row = self.row.clone();
+            plan.batch.executions.push(match new {
+                true => ExecutionWrite::Insert(row),
+                false => ExecutionWrite::Update(row),
+            });
+        }
+        if status == Status::Running {
+            // The row has it; in memory it would only weigh.
+            self.row.detail = Default::default();
+        }
+    }
+
+    /// The journal as decided so far: the simulation compares it with what the store has.
+    pub(crate) fn execution(&self) -> &Execution {
+        &self.execution
+    }
+}

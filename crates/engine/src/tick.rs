@@ -1,0 +1,236 @@
+//! One turn of the loop: due timers become triggers, owed tasks become leases.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use asl::{Header, Moment, ScheduledTask, TimerId, Trigger};
+use futures::future::join_all;
+use store::{Batch, ExecutionKey, TaskRow, TimerRow, TimerWrite};
+
+use crate::board::{Pages, TaskKey};
+use crate::live::{CANCEL, CONTINUE, WORKER};
+use crate::{Cancelled, Engine, EngineError, Tick, journal, row};
+
+/// So many timers fire in one turn; more make the next turn come at once.
+const TIMERS_AT_ONCE: usize = 1000;
+/// So many rows of a queue are read at a time.
+const PAGE: usize = 128;
+/// A timer of an execution that cannot be read is asked again after this.
+const DAMAGED_RETRY_MILLIS: i64 = 3_600_000;
+
+impl Engine {
+    pub(crate) async fn turn(&self, moment: Moment, room: usize) -> Result<Tick, EngineError> {
+        self.resolve_doubts().await?;
+        self.fire_timers(moment).await?;
+        let mut tick = Tick::default();
+        self.board.lock().wake(moment.now);
+        loop {
+            let page = {
+                let mut board = self.board.lock();
+                board.lend(room, &mut tick.leases);
+                if tick.leases.len() < room { board.worker_pages } else { Pages::Done }
+            };
+            let Pages::From(after) = page else { break };
+            self.read_page(WORKER, after).await?;
+        }
+        let after = self.board.lock().cancel_pages;
+        if let Pages::From(after) = after {
+            self.read_page(CANCEL, after).await?;
+        }
+        let mut board = self.board.lock();
+        tick.cancelled.extend(board.cancelled.drain(..));
+        tick.wake_at = board.wake_at(moment.now);
+        Ok(tick)
+    }
+
+    /// Fires the timers that are due, soonest first; those of different executions share commits.
+    async fn fire_timers(&self, moment: Moment) -> Result<(), EngineError> {
+        let due = {
+            let mut board = self.board.lock();
+            let due = board.next_due <= moment.now.0;
+            if due {
+                // Timers that are set from here on lower it again.
+                board.next_due = i64::MAX;
+            }
+            due
+        };
+        if !due {
+            return Ok(());
+        }
+        let fired = self.fire_page(moment).await;
+        let next = match &fired {
+            Ok(()) => match self.store.timers(i64::MAX, 1).await {
+                Ok(next) => next.first().map_or(i64::MAX, |timer| timer.due_at),
+                Err(_) => i64::MIN,
+            },
+            Err(_) => i64::MIN,
+        };
+        let mut board = self.board.lock();
+        board.next_due = board.next_due.min(next);
+        fired
+    }
+
+    async fn fire_page(&self, moment: Moment) -> Result<(), EngineError> {
+        let timers = self.store.timers(moment.now.0.saturating_add(1), TIMERS_AT_ONCE).await?;
+        let mut order: Vec<ExecutionKey> = Vec::new();
+        let mut by_execution: HashMap<ExecutionKey, Vec<TimerRow>> = HashMap::new();
+        for timer in timers {
+            let of_execution = by_execution.entry(timer.execution).or_default();
+            if of_execution.is_empty() {
+                order.push(timer.execution);
+            }
+            of_execution.push(timer);
+        }
+        let mut dice = moment.dice("engine: a seed for each execution whose timers fire");
+        let turns = order.into_iter().map(|execution| {
+            let moment = Moment { now: moment.now, seed: dice.next_u64() };
+            self.fire(execution, by_execution.remove(&execution).unwrap_or_default(), moment)
+        });
+        join_all(turns.collect::<Vec<_>>()).await.into_iter().collect()
+    }
+
+    /// Fires timers of one execution. They are gone with the commit, whatever was decided.
+    async fn fire(
+        &self,
+        execution: ExecutionKey,
+        timers: Vec<TimerRow>,
+        moment: Moment,
+    ) -> Result<(), EngineError> {
+        let mut triggers = Vec::with_capacity(timers.len());
+        let mut fired = Batch::default();
+        for row in timers {
+            fired.timers.push(TimerWrite::Cancel { execution, timer: row.timer });
+            triggers.push(match row.timer {
+                CONTINUE => Trigger::Continue,
+                timer => Trigger::TimerFired { timer: TimerId(timer) },
+            });
+        }
+        match self.tell(execution, &triggers, fired.clone(), moment).await {
+            Err(error @ (EngineError::Journal { .. } | EngineError::Definition(_))) => {
+                // One damaged execution must not stop the others; nothing of it is thrown away.
+                tracing::error!(execution, %error, "a timer is due of an execution that cannot be read");
+                let due_at = moment.now.0 + DAMAGED_RETRY_MILLIS;
+                let again = |write: TimerWrite| match write {
+                    TimerWrite::Cancel { execution, timer } => {
+                        TimerWrite::Set(TimerRow { due_at, execution, timer })
+                    }
+                    set => set,
+                };
+                fired.timers = fired.timers.into_iter().map(again).collect();
+                Ok(self.store.commit(fired).await?)
+            }
+            answer => answer,
+        }
+    }
+
+    /// Takes in a page of a queue, as after a start, or when more was owed than fits in memory.
+    async fn read_page(&self, queue: &str, after: Option<TaskKey>) -> Result<(), EngineError> {
+        {
+            let mut board = self.board.lock();
+            board.page_begins();
+            board.overflowed = false;
+        }
+        let taken = self.take_in_page(queue, after).await;
+        let mut board = self.board.lock();
+        board.page_read();
+        let pages = taken?.map_or(Pages::Done, |last| Pages::From(Some(last)));
+        if queue == CANCEL {
+            board.cancel_pages = pages;
+        } else if !board.overflowed {
+            board.worker_pages = pages;
+        }
+        Ok(())
+    }
+
+    /// The last of a full page, behind which there may be more.
+    async fn take_in_page(
+        &self,
+        queue: &str,
+        after: Option<TaskKey>,
+    ) -> Result<Option<TaskKey>, EngineError> {
+        let rows = self.store.tasks(queue, after, PAGE).await?;
+        for row in &rows {
+            self.take_in(queue, row).await?;
+        }
+        let full = rows.len() == PAGE;
+        Ok(rows.last().filter(|_| full).map(|row| (row.execution, row.task)))
+    }
+
+    async fn take_in(&self, queue: &str, row: &TaskRow) -> Result<(), EngineError> {
+        let key = (row.execution, row.task);
+        let known = {
+            let board = self.board.lock();
+            if queue == WORKER { board.knows(key) } else { board.is_ending(key) }
+        };
+        if known {
+            return Ok(());
+        }
+        let (header, task) = match self.owed(row).await {
+            Ok(Some(owed)) => owed,
+            Ok(None) => return Ok(()),
+            Err(error @ EngineError::Store(_)) => return Err(error),
+            Err(error) => {
+                tracing::error!(execution = row.execution, task = row.task, %error, "an owed task cannot be read");
+                return Ok(());
+            }
+        };
+        let mut board = self.board.lock();
+        if board.was_settled(key) {
+            return Ok(());
+        }
+        if queue == WORKER {
+            board.offer(row.execution, &header, &task, true);
+        } else {
+            board.end(Cancelled { execution: row.execution, header, task });
+        }
+        Ok(())
+    }
+
+    /// What a task's row asks, and for whom.
+    async fn owed(
+        &self,
+        row: &TaskRow,
+    ) -> Result<Option<(Arc<Header>, ScheduledTask)>, EngineError> {
+        let task = journal::unpack(&row.detail).map_err(|reason| EngineError::Journal {
+            execution: row.execution,
+            sequence: 0,
+            reason: format!("task {}: {reason}", row.task),
+        })?;
+        let Some(execution) = self.store.execution(row.execution).await? else { return Ok(None) };
+        Ok(Some((row::read(&execution)?.header, task)))
+    }
+
+    /// Reads again what executions owe whose last commit nobody waited for, or that failed after it wrote.
+    async fn resolve_doubts(&self) -> Result<(), EngineError> {
+        let doubts = self.board.lock().take_doubts();
+        if doubts.is_empty() {
+            return Ok(());
+        }
+        let resolved = self.resolve(doubts.iter().copied()).await;
+        let mut board = self.board.lock();
+        board.page_read();
+        if resolved.is_err() {
+            board.doubt_again(doubts);
+        }
+        // Their timers are found by looking.
+        board.next_due = i64::MIN;
+        resolved
+    }
+
+    async fn resolve(
+        &self,
+        executions: impl Iterator<Item = ExecutionKey>,
+    ) -> Result<(), EngineError> {
+        self.board.lock().page_begins();
+        // Behind this, all that was asked before has been decided.
+        self.store.commit(Batch::default()).await?;
+        for execution in executions {
+            for row in self.store.tasks_of(execution).await? {
+                if row.queue == WORKER || row.queue == CANCEL {
+                    self.take_in(&row.queue, &row).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
