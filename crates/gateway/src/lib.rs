@@ -1,1 +1,106 @@
-//! The one port: signatures, protocols, S3 decoding, the TLS stand-in for amazonaws.com.
+//! The one port: which service is meant, wire protocols, S3, the TLS stand-in for amazonaws.com.
+//!
+//! A request comes in through [`serve`], is checked by `guard.rs` (may this web page, may this host
+//! name?), told apart by `identify.rs`, decoded by one of `protocols/` along AWS's own model, and goes
+//! through the [`Door`] to the operation. Nothing here knows what an operation does.
+//!
+//! ```no_run
+//! # async fn example(context: std::sync::Arc<services::Context>) -> std::io::Result<()> {
+//! use std::sync::Arc;
+//! let settings = gateway::GatewaySettings::default();
+//! let clock = Arc::clone(&context.clock);
+//! let gateway = Arc::new(gateway::Gateway::new(context, clock, settings));
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:4566").await?;
+//! gateway::serve(listener, gateway, std::future::pending()).await
+//! # }
+//! ```
+
+#![warn(clippy::unwrap_used)]
+
+mod answer;
+mod body;
+mod caller;
+mod door;
+mod guard;
+mod handle;
+mod health;
+mod identify;
+mod protocols;
+mod serve;
+mod tunnel;
+
+pub mod tls;
+
+use std::sync::Arc;
+
+use asl::Moment;
+use services::Clock;
+
+pub use body::ResponseBody;
+pub use door::{Door, ObjectDoor};
+pub use serve::serve;
+
+/// What the configuration says, as far as the port cares.
+#[derive(Clone, Debug)]
+pub struct GatewaySettings {
+    /// The account of callers whose access key id is not one.
+    pub account: String,
+    /// The region of requests that name none.
+    pub region: String,
+    /// Web origins (`https://example.org`) whose pages may call, besides our own; `*` for all.
+    pub allowed_origins: Vec<String>,
+    /// Host names we may be called by, besides loopback's, the listen address and AWS's:
+    /// `stepwell.internal`, `*.example.org`, `*`.
+    pub allowed_hosts: Vec<String>,
+    /// The greatest body that is held in memory, in bytes; streams (S3 objects, InvokeEndpoint) are
+    /// not held.
+    pub body_bytes_max: usize,
+    /// How long open requests may take to end after shutdown was asked, in seconds.
+    pub shutdown_seconds: u64,
+}
+
+impl Default for GatewaySettings {
+    fn default() -> GatewaySettings {
+        GatewaySettings {
+            account: "000000000000".to_owned(),
+            region: "us-east-1".to_owned(),
+            allowed_origins: Vec::new(),
+            allowed_hosts: Vec::new(),
+            body_bytes_max: 16 << 20,
+            shutdown_seconds: 5,
+        }
+    }
+}
+
+/// The port's state, shared by its connections.
+pub struct Gateway {
+    door: Arc<dyn Door>,
+    clock: Arc<dyn Clock>,
+    settings: GatewaySettings,
+    objects: Option<Arc<dyn ObjectDoor>>,
+    authority: Option<tls::Authority>,
+}
+
+impl Gateway {
+    /// A port in front of a door. Without [`with_objects`](Gateway::with_objects) S3 is refused,
+    /// without [`with_authority`](Gateway::with_authority) `CONNECT` to AWS is.
+    pub fn new(door: Arc<dyn Door>, clock: Arc<dyn Clock>, settings: GatewaySettings) -> Gateway {
+        Gateway { door, clock, settings, objects: None, authority: None }
+    }
+
+    /// With what answers S3.
+    pub fn with_objects(mut self, objects: Arc<dyn ObjectDoor>) -> Gateway {
+        self.objects = Some(objects);
+        self
+    }
+
+    /// With the certificate authority that stands in for `*.amazonaws.com`.
+    pub fn with_authority(mut self, authority: tls::Authority) -> Gateway {
+        self.authority = Some(authority);
+        self
+    }
+
+    fn moment(&self) -> Moment {
+        self.clock.moment()
+    }
+}

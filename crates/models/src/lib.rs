@@ -17,10 +17,12 @@ mod pattern;
 
 pub mod conform;
 pub mod identify;
+pub mod json;
 pub mod route;
 pub mod service;
 pub mod shape;
 pub mod task;
+pub mod text;
 pub mod timestamp;
 pub mod validate;
 

@@ -56,7 +56,7 @@ pub fn entry(name: &str) -> Option<&'static Entry> {
 ///
 /// ```
 /// let states = models::service("stepfunctions").unwrap();
-/// assert_eq!(states.operation("StartExecution").unwrap().method, "POST");
+/// assert_eq!(&*states.operation("StartExecution").unwrap().method, "POST");
 /// ```
 pub fn service(name: &str) -> Option<&'static Service> {
     entry(name).map(Entry::service)

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::pattern::Pattern;
 use crate::service::Service;
-use crate::shape::{Kind, Shape, ShapeId};
+use crate::shape::{Kind, Member, Shape, ShapeId, Structure};
 
 /// Everything about a value that does not fit; its text is what AWS answers with `ValidationException`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +100,7 @@ fn check(service: &Service, id: ShapeId, value: &Value, path: &Path, found: &mut
                 let path = Path::Member(path, &member.name);
                 match value.get(&*member.name) {
                     None | Some(Value::Null) => {
-                        if member.required && !member.streaming {
+                        if member.required && !travels_as_a_stream(service, structure, member) {
                             let hidden = service.shape(member.shape).sensitive;
                             found.push(Violation {
                                 path: path.to_string(),
@@ -171,6 +171,12 @@ fn check(service: &Service, id: ShapeId, value: &Value, path: &Path, found: &mut
         }
         Kind::Boolean | Kind::Timestamp(_) | Kind::Document => {}
     }
+}
+
+/// Bytes that are the whole body travel beside the members.
+fn travels_as_a_stream(service: &Service, structure: &Structure, member: &Member) -> bool {
+    let whole = structure.payload().is_some_and(|payload| payload.name == member.name);
+    member.streaming || whole && matches!(service.shape(member.shape).kind, Kind::Blob)
 }
 
 impl Shape {

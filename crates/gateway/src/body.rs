@@ -1,0 +1,119 @@
+//! Bodies: of answers, and requests' as bytes or as a stream.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use futures::{StreamExt, TryStreamExt};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::Incoming;
+use services::Error;
+
+/// An answer's body: whole, or a stream.
+pub enum ResponseBody {
+    /// In memory.
+    Whole(Full<Bytes>),
+    /// From elsewhere.
+    Stream(UnsyncBoxBody<Bytes, io::Error>),
+}
+
+impl ResponseBody {
+    /// Nothing.
+    pub fn empty() -> ResponseBody {
+        ResponseBody::Whole(Full::default())
+    }
+
+    /// A stream of bytes.
+    pub fn stream(stream: services::Body) -> ResponseBody {
+        ResponseBody::Stream(StreamBody::new(stream.map_ok(Frame::data)).boxed_unsync())
+    }
+
+    /// Any other body.
+    pub fn wrap<B>(body: B) -> ResponseBody
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        ResponseBody::Stream(body.map_err(io::Error::other).boxed_unsync())
+    }
+}
+
+impl<T: Into<Bytes>> From<T> for ResponseBody {
+    fn from(bytes: T) -> ResponseBody {
+        ResponseBody::Whole(Full::new(bytes.into()))
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match self.get_mut() {
+            ResponseBody::Whole(whole) => {
+                Pin::new(whole).poll_frame(context).map_err(|never| match never {})
+            }
+            ResponseBody::Stream(stream) => Pin::new(stream).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            ResponseBody::Whole(whole) => whole.is_end_stream(),
+            ResponseBody::Stream(stream) => stream.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            ResponseBody::Whole(whole) => whole.size_hint(),
+            ResponseBody::Stream(stream) => stream.size_hint(),
+        }
+    }
+}
+
+/// The whole of a request's body.
+///
+/// # Errors
+/// `RequestEntityTooLargeException` beyond `bytes_max`; `IncompleteBody` when the client goes away.
+pub(crate) async fn read(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Error> {
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(too_large(bytes_max));
+    }
+    let mut first = Bytes::new();
+    let mut rest: Option<BytesMut> = None;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            Error::new("IncompleteBody", format!("the request ended within its body: {error}"))
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        // Nearly every body is one frame, which is kept as it is.
+        if first.is_empty() {
+            first = data;
+        } else {
+            rest.get_or_insert_with(|| BytesMut::from(&first[..])).extend_from_slice(&data);
+        }
+        if rest.as_ref().map_or(first.len(), BytesMut::len) > bytes_max {
+            return Err(too_large(bytes_max));
+        }
+    }
+    Ok(rest.map_or(first, BytesMut::freeze))
+}
+
+/// A request's body as a stream.
+pub(crate) fn stream(body: Incoming) -> services::Body {
+    let frames = body.into_data_stream().map_err(io::Error::other);
+    frames.boxed()
+}
+
+fn too_large(bytes_max: usize) -> Error {
+    let message = format!(
+        "the request's body is greater than {bytes_max} bytes (`body_bytes_max` in the configuration)"
+    );
+    Error::new("RequestEntityTooLargeException", message).with_status(413)
+}

@@ -1,0 +1,58 @@
+//! What lies behind the port: the door to the operations, and S3's.
+
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use services::{Caller, Context, Error, Input, Output};
+
+use crate::ResponseBody;
+
+/// The one door, as the port sees it.
+pub trait Door: Send + Sync + 'static {
+    /// Runs an operation; service by botocore's name.
+    fn call<'a>(
+        &'a self,
+        caller: &'a Caller,
+        service: &'a str,
+        operation: &'a str,
+        input: Input,
+    ) -> BoxFuture<'a, Result<Output, Error>>;
+
+    /// Whether there is such an operation.
+    fn serves(&self, service: &str, operation: &str) -> bool;
+
+    /// The services behind it.
+    fn services(&self) -> Vec<&'static str>;
+}
+
+impl Door for Context {
+    fn call<'a>(
+        &'a self,
+        caller: &'a Caller,
+        service: &'a str,
+        operation: &'a str,
+        input: Input,
+    ) -> BoxFuture<'a, Result<Output, Error>> {
+        Box::pin(services::call(self, caller, service, operation, input))
+    }
+
+    fn serves(&self, service: &str, operation: &str) -> bool {
+        services::find(service, operation).is_some()
+    }
+
+    fn services(&self) -> Vec<&'static str> {
+        services::SERVICES.iter().map(|service| service.name).collect()
+    }
+}
+
+/// What answers S3: it gets the request as it came (path or virtual-host style, signature and all) with
+/// the caller the port made of its credentials, and writes the whole answer.
+pub trait ObjectDoor: Send + Sync + 'static {
+    /// Answers a request. `request_id` is for `x-amz-request-id`.
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+        caller: Caller,
+        request_id: String,
+    ) -> BoxFuture<'static, Response<ResponseBody>>;
+}

@@ -1,0 +1,262 @@
+//! A request's way: guarded, told apart, decoded, checked, answered.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use models::validate::validate;
+use models::{Operation, Service, task};
+use services::{Caller, Error, Input, Output};
+
+use crate::answer::plain;
+use crate::caller::{Scope, caller};
+use crate::identify::{self, Meaning, Meant, Shown, Unknown};
+use crate::protocols::query::{self, Form};
+use crate::protocols::{self, Protocol, aws_json, rest_json};
+use crate::{Gateway, ResponseBody, body, guard, health, tunnel};
+
+/// Where a request came from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    /// The client.
+    pub address: SocketAddr,
+    /// What it connected to.
+    pub listening: SocketAddr,
+}
+
+/// Answers a request.
+pub(crate) async fn handle(
+    gateway: Arc<Gateway>,
+    peer: Peer,
+    mut request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    let request_id = gateway.moment().dice("request-id").uuid();
+    if request.method() == Method::CONNECT {
+        return tunnel::connect(gateway, peer, request, &request_id);
+    }
+    make_host_plain(&mut request);
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    if let Err(refusal) = guard::check(host, request.headers(), peer.listening, &gateway.settings) {
+        let message = refusal.to_string();
+        return plain(StatusCode::FORBIDDEN, "AccessDeniedException", &message, &request_id);
+    }
+    let shared = guard::shared_with(request.headers(), &gateway.settings)
+        .and_then(|origin| HeaderValue::from_str(origin).ok());
+    let mut response = match &shared {
+        Some(_) if is_preflight(&request) => preflight(&request, &request_id),
+        _ => dispatch(&gateway, request, request_id).await,
+    };
+    if let Some(origin) = shared {
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    }
+    response
+}
+
+/// A proxy's request (`GET http://sts.amazonaws.com/`) becomes a server's: its host counts.
+fn make_host_plain(request: &mut Request<Incoming>) {
+    let Some(authority) = request.uri().authority() else { return };
+    if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
+        request.headers_mut().insert(header::HOST, host);
+    }
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    if let Ok(path) = path.parse() {
+        *request.uri_mut() = path;
+    }
+}
+
+fn is_preflight(request: &Request<Incoming>) -> bool {
+    request.method() == Method::OPTIONS
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+fn preflight(request: &Request<Incoming>, request_id: &str) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    let methods = HeaderValue::from_static("GET, HEAD, POST, PUT, DELETE, PATCH");
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+    if let Some(asked) = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+    }
+    crate::answer::stamp(headers, request_id);
+    response
+}
+
+async fn dispatch(
+    gateway: &Arc<Gateway>,
+    request: Request<Incoming>,
+    request_id: String,
+) -> Response<ResponseBody> {
+    let (headers, uri) = (request.headers(), request.uri());
+    if let Some(ours) = uri.path().strip_prefix("/_stepwell/") {
+        return match (request.method(), ours) {
+            (&Method::GET | &Method::HEAD, "health") => health::health(gateway, &request_id),
+            _ => plain(StatusCode::NOT_FOUND, "NotFound", "there is nothing here", &request_id),
+        };
+    }
+    let query = uri.query().unwrap_or_default();
+    let scope = Scope::of(headers, query);
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let (host_service, host_region) =
+        host.map(guard::name_of).map(identify::of_host).unwrap_or_default();
+    let caller = caller(&scope, host_region, &gateway.settings);
+    let parameters = query::form(query.as_bytes());
+    let content_type = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+    let shown = Shown {
+        method: request.method(),
+        path: uri.path(),
+        parameters: &parameters,
+        target: headers.get("x-amz-target").and_then(|target| target.to_str().ok()),
+        is_form: request.method() == Method::POST
+            && content_type.starts_with(b"application/x-www-form-urlencoded"),
+        scope: scope.service,
+        host_service,
+    };
+    match identify::identify(&shown) {
+        Meaning::Objects => objects(gateway, request, caller, request_id).await,
+        Meaning::Unknown(unknown) => refuse(&unknown, &request_id),
+        Meaning::Operation(meant) => {
+            operate(gateway, request, meant, parameters, caller, &request_id).await
+        }
+        Meaning::Form => {
+            let bytes = match body::read(request.into_body(), gateway.settings.body_bytes_max).await
+            {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    return protocols::encode_error(Protocol::Query, None, &error, &request_id);
+                }
+            };
+            let form = query::form(&bytes);
+            match identify::by_form(&form) {
+                Meaning::Operation(meant) => {
+                    let decoded = query::decode(meant.service, meant.operation, &form);
+                    let input = decoded.map(Input::from);
+                    finish(gateway, meant, input, caller, &request_id).await
+                }
+                Meaning::Unknown(unknown) => refuse(&unknown, &request_id),
+                Meaning::Form | Meaning::Objects => {
+                    let error = Error::internal("a form means no operation");
+                    protocols::encode_error(Protocol::Query, None, &error, &request_id)
+                }
+            }
+        }
+    }
+}
+
+/// Reads the members where the protocol has them, then calls.
+async fn operate(
+    gateway: &Arc<Gateway>,
+    request: Request<Incoming>,
+    meant: Meant,
+    parameters: Form,
+    caller: Caller,
+    request_id: &str,
+) -> Response<ResponseBody> {
+    let (service, operation) = (meant.service, meant.operation);
+    let input = match (meant.protocol, operation.input) {
+        (Protocol::Query, _) => query::decode(service, operation, &parameters).map(Input::from),
+        (Protocol::RestJson, Some(shape)) if task::blob_payload(service, shape).is_some() => {
+            let (parts, incoming) = request.into_parts();
+            rest_json::decode(service, operation, &meant.labels, &parameters, &parts.headers, b"")
+                .map(|members| Input { members, body: Some(body::stream(incoming)) })
+        }
+        (protocol, _) => {
+            let (parts, incoming) = request.into_parts();
+            let decode = |bytes: &[u8]| match protocol {
+                Protocol::AwsJson => aws_json::decode(service, operation, bytes),
+                _ => {
+                    let (labels, headers) = (&meant.labels, &parts.headers);
+                    rest_json::decode(service, operation, labels, &parameters, headers, bytes)
+                }
+            };
+            let bytes = body::read(incoming, gateway.settings.body_bytes_max).await;
+            bytes.and_then(|bytes| decode(&bytes)).map(Input::from)
+        }
+    };
+    finish(gateway, meant, input, caller, request_id).await
+}
+
+/// Checks, calls, encodes.
+async fn finish(
+    gateway: &Arc<Gateway>,
+    meant: Meant,
+    input: Result<Input, Error>,
+    caller: Caller,
+    request_id: &str,
+) -> Response<ResponseBody> {
+    let Meant { service, operation, protocol, .. } = meant;
+    let result = match input.and_then(|input| checked(service, operation, input)) {
+        Ok(input) => call(gateway, service, operation, caller, input).await,
+        // That we do not serve it at all is the better news.
+        Err(_) if !gateway.door.serves(service.entry.name, &operation.name) => {
+            Err(Error::unknown_operation(service.entry.name, &operation.name))
+        }
+        Err(error) => Err(error),
+    };
+    match result {
+        Ok(output) => protocols::encode(protocol, service, operation, output, request_id),
+        Err(error) => {
+            if error.status >= 500 {
+                let (service, operation) = (service.entry.name, &operation.name);
+                tracing::error!(service, %operation, request_id, %error, "an operation failed");
+            }
+            protocols::encode_error(protocol, Some(service), &error, request_id)
+        }
+    }
+}
+
+fn checked(service: &Service, operation: &Operation, input: Input) -> Result<Input, Error> {
+    if let Some(shape) = operation.input {
+        validate(service, shape, &input.members)
+            .map_err(|found| Error::validation(found.to_string()))?;
+    }
+    Ok(input)
+}
+
+/// Calls in a task of its own: a client that goes away does not stop an operation in its middle, and a
+/// panic in it is an answer.
+async fn call(
+    gateway: &Arc<Gateway>,
+    service: &'static Service,
+    operation: &'static Operation,
+    caller: Caller,
+    input: Input,
+) -> Result<Output, Error> {
+    let door = Arc::clone(&gateway.door);
+    let called = tokio::spawn(async move {
+        door.call(&caller, service.entry.name, &operation.name, input).await
+    });
+    called.await.unwrap_or_else(|_| {
+        Err(Error::internal("the operation ended unexpectedly; the server's log says where"))
+    })
+}
+
+async fn objects(
+    gateway: &Gateway,
+    request: Request<Incoming>,
+    caller: Caller,
+    request_id: String,
+) -> Response<ResponseBody> {
+    match &gateway.objects {
+        Some(objects) => objects.answer(request, caller, request_id).await,
+        None => {
+            let error =
+                Error::new("NotImplemented", "this server has no object store").with_status(501);
+            protocols::encode_error(Protocol::Query, None, &error, &request_id)
+        }
+    }
+}
+
+fn refuse(unknown: &Unknown, request_id: &str) -> Response<ResponseBody> {
+    let (code, status) = match unknown.protocol {
+        Protocol::AwsJson => ("UnknownOperationException", 400),
+        Protocol::RestJson => ("UnknownOperationException", 404),
+        Protocol::Query => ("InvalidAction", 400),
+    };
+    let error = Error::new(code, unknown.message.as_str()).with_status(status);
+    protocols::encode_error(unknown.protocol, unknown.service, &error, request_id)
+}
