@@ -14,8 +14,9 @@ use crate::{
 pub(super) struct Database {
     pub(super) connection: Connection,
     at: String,
-    /// Words that are surely in the database.
+    /// Words that are surely in the database, by text and by number.
     words: RefCell<HashMap<String, i64>>,
+    texts: RefCell<HashMap<i64, String>>,
 }
 
 /// Each file carries a database of the version before to the version of its place, from 1.
@@ -70,7 +71,7 @@ impl Database {
 
     fn over(connection: Connection, at: String) -> Database {
         connection.set_prepared_statement_cache_capacity(64);
-        Database { connection, at, words: Default::default() }
+        Database { connection, at, words: Default::default(), texts: Default::default() }
     }
 
     /// Where it is, for messages.
@@ -186,7 +187,7 @@ impl Database {
             if !self.connection.is_autocommit() {
                 self.execute("ROLLBACK")?;
             }
-            self.words.borrow_mut().clear();
+            self.forget_words();
         }
         answers
     }
@@ -210,7 +211,7 @@ impl Database {
                     }
                     if savepoints {
                         self.execute("ROLLBACK TO batch")?;
-                        self.words.borrow_mut().clear();
+                        self.forget_words();
                     }
                     answers.push(Err(StoreError::Conflict { what }));
                 }
@@ -220,6 +221,12 @@ impl Database {
             }
         }
         Ok(Some(answers))
+    }
+
+    /// What was rolled back may have held new words.
+    fn forget_words(&self) {
+        self.words.borrow_mut().clear();
+        self.texts.borrow_mut().clear();
     }
 
     fn execute(&self, sql: &str) -> rusqlite::Result<()> {
@@ -416,6 +423,21 @@ impl Database {
             self.remember(text, id);
         }
         Ok(id)
+    }
+
+    /// The text of a word's number. Kept by itself: a join would cost more than the row it belongs to.
+    pub(super) fn text(&self, id: i64) -> rusqlite::Result<String> {
+        if let Some(text) = self.texts.borrow().get(&id) {
+            return Ok(text.clone());
+        }
+        let mut select = self.connection.prepare_cached("SELECT text FROM word WHERE id = ?1")?;
+        let text: String = select.query_row([id], |row| row.get(0))?;
+        let mut texts = self.texts.borrow_mut();
+        if texts.len() >= WORDS_REMEMBERED_MAX {
+            texts.clear();
+        }
+        texts.insert(id, text.clone());
+        Ok(text)
     }
 
     fn remember(&self, text: &str, id: i64) {

@@ -54,10 +54,10 @@ impl Database {
         self.told(|| {
             self.connection
                 .prepare_cached(
-                    "SELECT key, word.text, name, status, open, started_at, stopped_at, detail
-                     FROM execution JOIN word ON word.id = owner WHERE key = ?1",
+                    "SELECT key, owner, name, status, open, started_at, stopped_at, detail
+                     FROM execution WHERE key = ?1",
                 )?
-                .query_row([bounded(key)], execution)
+                .query_row([bounded(key)], |row| self.execution_row(row, None))
                 .optional()
         })
     }
@@ -67,10 +67,10 @@ impl Database {
             let Some(id) = self.word(owner)? else { return Ok(None) };
             self.connection
                 .prepare_cached(
-                    "SELECT key, ?3, name, status, open, started_at, stopped_at, detail
+                    "SELECT key, owner, name, status, open, started_at, stopped_at, detail
                      FROM execution WHERE owner = ?1 AND name = ?2",
                 )?
-                .query_row(params![id, name, owner], execution)
+                .query_row(params![id, name], |row| self.execution_row(row, Some(owner)))
                 .optional()
         })
     }
@@ -83,11 +83,13 @@ impl Database {
                 return self
                     .connection
                     .prepare_cached(
-                        "SELECT key, word.text, name, status, open, started_at, stopped_at, detail
-                         FROM execution JOIN word ON word.id = owner
+                        "SELECT key, owner, name, status, open, started_at, stopped_at, detail
+                         FROM execution
                          WHERE key < ?1 AND (?2 IS NULL OR status = ?2) ORDER BY key DESC LIMIT ?3",
                     )?
-                    .query_map(params![before, filter.status, rows(filter.limit)], execution)?
+                    .query_map(params![before, filter.status, rows(filter.limit)], |row| {
+                        self.execution_row(row, None)
+                    })?
                     .collect();
             };
             let Some(id) = self.word(owner)? else { return Ok(Vec::new()) };
@@ -116,10 +118,12 @@ impl Database {
             found.sort_unstable_by(|a, b| b.cmp(a));
             found.truncate(filter.limit);
             let mut select = self.connection.prepare_cached(
-                "SELECT key, ?2, name, status, open, started_at, stopped_at, detail
+                "SELECT key, owner, name, status, open, started_at, stopped_at, detail
                  FROM execution WHERE key = ?1",
             )?;
-            found.iter().map(|key| select.query_row(params![key, owner], execution)).collect()
+            let mut row =
+                |key| select.query_row([key], |row| self.execution_row(row, Some(owner.as_str())));
+            found.into_iter().map(&mut row).collect()
         })
     }
 
@@ -219,11 +223,13 @@ impl Database {
                 after.map_or((-1, -1), |(execution, number)| (bounded(execution), bounded(number)));
             self.connection
                 .prepare_cached(
-                    "SELECT execution, task, ?5, detail FROM task
+                    "SELECT execution, task, queue, detail FROM task
                      WHERE queue = ?1 AND queue > 0 AND (execution, task) > (?2, ?3)
                      ORDER BY execution, task LIMIT ?4",
                 )?
-                .query_map(params![id, execution, number, rows(limit), queue], task)?
+                .query_map(params![id, execution, number, rows(limit)], |row| {
+                    self.task_row(row, Some(queue))
+                })?
                 .collect()
         })
     }
@@ -232,11 +238,40 @@ impl Database {
         self.told(|| {
             self.connection
                 .prepare_cached(
-                    "SELECT execution, task, word.text, detail
-                     FROM task JOIN word ON word.id = queue WHERE execution = ?1 ORDER BY task",
+                    "SELECT execution, task, queue, detail
+                     FROM task WHERE execution = ?1 ORDER BY task",
                 )?
-                .query_map([bounded(execution)], task)?
+                .query_map([bounded(execution)], |row| self.task_row(row, None))?
                 .collect()
+        })
+    }
+
+    /// The columns in the table's order; `owner` spares looking it up.
+    fn execution_row(&self, row: &Row<'_>, owner: Option<&str>) -> rusqlite::Result<ExecutionRow> {
+        Ok(ExecutionRow {
+            key: row.get::<_, i64>(0)? as u64,
+            owner: match owner {
+                Some(owner) => owner.to_owned(),
+                None => self.text(row.get(1)?)?,
+            },
+            name: row.get(2)?,
+            status: row.get(3)?,
+            open: row.get(4)?,
+            started_at: row.get(5)?,
+            stopped_at: row.get(6)?,
+            detail: blob(row, 7)?,
+        })
+    }
+
+    fn task_row(&self, row: &Row<'_>, queue: Option<&str>) -> rusqlite::Result<TaskRow> {
+        Ok(TaskRow {
+            execution: row.get::<_, i64>(0)? as u64,
+            task: row.get::<_, i64>(1)? as u64,
+            queue: match queue {
+                Some(queue) => queue.to_owned(),
+                None => self.text(row.get(2)?)?,
+            },
+            detail: blob(row, 3)?,
         })
     }
 
@@ -255,26 +290,4 @@ fn blob(row: &Row<'_>, index: usize) -> rusqlite::Result<bytes::Bytes> {
 
 fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     Ok(Record { key: row.get(0)?, value: blob(row, 1)?, version: row.get::<_, i64>(2)? as u64 })
-}
-
-fn execution(row: &Row<'_>) -> rusqlite::Result<ExecutionRow> {
-    Ok(ExecutionRow {
-        key: row.get::<_, i64>(0)? as u64,
-        owner: row.get(1)?,
-        name: row.get(2)?,
-        status: row.get(3)?,
-        open: row.get(4)?,
-        started_at: row.get(5)?,
-        stopped_at: row.get(6)?,
-        detail: blob(row, 7)?,
-    })
-}
-
-fn task(row: &Row<'_>) -> rusqlite::Result<TaskRow> {
-    Ok(TaskRow {
-        execution: row.get::<_, i64>(0)? as u64,
-        task: row.get::<_, i64>(1)? as u64,
-        queue: row.get(2)?,
-        detail: blob(row, 3)?,
-    })
 }
