@@ -12,7 +12,6 @@ mod hot;
 pub mod journal;
 mod live;
 mod row;
-mod stand_in;
 mod submit;
 mod tick;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::stand_in::Execution;
+use asl::Execution;
 use asl::event::TaskTarget;
 use asl::{
     Command, Event, EventKind, Failure, Header, Moment, ScheduledTask, Status, TaskId, Timestamp,
@@ -37,8 +37,6 @@ pub(crate) struct Live {
     pub(crate) next_sequence: u64,
     /// Tasks that it awaits.
     tasks: BTreeMap<u64, Awaited>,
-    /// Bytes of its journal before compression, a measure of what it holds.
-    bytes: usize,
 }
 
 struct Awaited {
@@ -72,15 +70,14 @@ pub(crate) struct Publication {
 impl Live {
     /// A new execution; nothing has been decided.
     pub(crate) fn new(execution: Execution, detail: Detail, row: ExecutionRow) -> Live {
-        Live { execution, detail, row, next_sequence: 0, tasks: BTreeMap::new(), bytes: 0 }
+        Live { execution, detail, row, next_sequence: 0, tasks: BTreeMap::new() }
     }
 
     /// Applies events of its journal.
-    pub(crate) fn fold(&mut self, events: &[Event], bytes: usize) {
+    pub(crate) fn fold(&mut self, events: &[Event]) {
         for event in events {
             self.execution.apply(event);
         }
-        self.bytes += bytes;
         self.next_sequence += 1;
     }
 
@@ -128,7 +125,7 @@ impl Live {
 
     /// Roughly the bytes it holds.
     pub(crate) fn weight(&self) -> usize {
-        2048 + 4 * self.bytes + 512 * self.tasks.len()
+        1024 + self.execution.weight() + 512 * self.tasks.len()
     }
 
     /// Decides on triggers, in order.
@@ -276,7 +273,6 @@ impl Live {
             .find(|id| *id > 0)
             .unwrap_or(self.execution.last_event_id() + 1);
         let (bytes, plain) = journal::encode(&events);
-        self.bytes += plain;
         self.next_sequence += 1;
         let in_row = new && !row::is_open(status) && plain <= row::JOURNAL_IN_ROW_BYTES_MAX;
         if in_row {
@@ -314,10 +310,5 @@ impl Live {
             // The row has it; in memory it would only weigh.
             self.row.detail = Default::default();
         }
-    }
-
-    /// The journal as decided so far: the simulation compares it with what the store has.
-    pub(crate) fn execution(&self) -> &Execution {
-        &self.execution
     }
 }

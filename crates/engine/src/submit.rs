@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::stand_in::Execution;
+use asl::Execution;
 use asl::{Header, Moment, Status, TaskId, Trigger};
 use store::{Batch, ExecutionKey, ExecutionRow, StoreError};
 
@@ -160,7 +160,7 @@ impl Engine {
         let in_row = detail.journal.clone();
         let mut live = Box::new(Live::new(execution, detail, row));
         if let Some(events) = in_row {
-            live.fold(&events, 0);
+            live.fold(&events);
         }
         loop {
             let chunks = self.store.journal(key, live.next_sequence, CHUNKS_AT_ONCE).await?;
@@ -170,7 +170,7 @@ impl Engine {
                 }
                 let events = journal::decode(&chunk.bytes)
                     .map_err(|reason| damaged(chunk.sequence, reason))?;
-                live.fold(&events, chunk.bytes.len() * 3);
+                live.fold(&events);
             }
             if chunks.len() < CHUNKS_AT_ONCE {
                 break;
