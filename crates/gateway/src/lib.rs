@@ -26,6 +26,7 @@ mod handle;
 mod health;
 mod identify;
 mod protocols;
+mod s3;
 mod serve;
 mod tunnel;
 
@@ -38,6 +39,7 @@ use services::Clock;
 
 pub use body::ResponseBody;
 pub use door::{Door, ObjectDoor};
+pub use s3::Objects;
 pub use serve::serve;
 
 /// What the configuration says, as far as the port cares.

@@ -40,7 +40,7 @@ impl ReadCondition {
         match self.verdict(object) {
             Verdict::Holds => Ok(()),
             Verdict::Failed(condition) => Err(error::precondition_failed(condition)),
-            Verdict::Unchanged(_) => Err(error::not_modified()),
+            Verdict::Unchanged(_) => Err(error::not_modified(object.quoted_etag())),
         }
     }
 

@@ -113,8 +113,8 @@ pub(super) fn precondition_failed(condition: &str) -> Error {
     .with("Condition", condition)
 }
 
-pub(super) fn not_modified() -> Error {
-    error(304, "NotModified", "Not Modified")
+pub(super) fn not_modified(etag: String) -> Error {
+    error(304, "NotModified", "Not Modified").with("ETag", etag)
 }
 
 pub(super) fn bad_digest() -> Error {
