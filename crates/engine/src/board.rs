@@ -1,7 +1,7 @@
 //! What is to be done next, in memory: tasks for workers, work to be ended, when the next timer is due.
 //! All of it stands in the store too; a new board finds it there page by page.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use asl::{Header, ScheduledTask, Timestamp};
@@ -27,7 +27,7 @@ pub(crate) struct Board {
 pub(crate) struct Inner {
     pub(crate) ready: VecDeque<Lease>,
     /// Tasks that are in `ready` or `later`, or lent to a worker.
-    known: HashSet<TaskKey>,
+    known: HashMap<TaskKey, Place>,
     /// Given back, to be lent again at a time.
     later: BTreeMap<(Timestamp, TaskKey), Lease>,
     pub(crate) cancelled: VecDeque<Cancelled>,
@@ -35,15 +35,27 @@ pub(crate) struct Inner {
     ending: HashSet<TaskKey>,
     /// When the next timer is due, at the latest; the store knows exactly.
     pub(crate) next_due: i64,
+    /// The soonest timer set since this was last cleared.
+    pub(crate) set_meanwhile: i64,
     /// Where to read on in the store's queues.
     pub(crate) worker_pages: Pages,
     pub(crate) cancel_pages: Pages,
     /// Since this was last cleared, tasks did not fit into `ready`.
     pub(crate) overflowed: bool,
     /// Executions whose last commit may or may not have been written: what it owes must be read again.
-    in_doubt: HashSet<ExecutionKey>,
+    /// The number tells one doubt from the next about the same execution.
+    in_doubt: HashMap<ExecutionKey, u64>,
+    doubts: u64,
     /// Tasks that were settled while a page was being read, which may still show them.
     settled_meanwhile: Option<HashSet<TaskKey>>,
+}
+
+/// Where a known task is.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Ready,
+    Later(Timestamp),
+    Lent,
 }
 
 /// A walk through a queue of the store.
@@ -84,9 +96,10 @@ impl Board {
         for cancelled in news.cancelled {
             changed |= inner.end(cancelled);
         }
-        if let Some(due_at) = news.due_at.filter(|due_at| *due_at < inner.next_due) {
-            inner.next_due = due_at;
-            changed = true;
+        if let Some(due_at) = news.due_at {
+            inner.set_meanwhile = inner.set_meanwhile.min(due_at);
+            changed |= due_at < inner.next_due;
+            inner.next_due = inner.next_due.min(due_at);
         }
         drop(inner);
         if changed {
@@ -100,6 +113,12 @@ impl Board {
     /// From now until the answer is dropped without [`Doubt::settled`], the execution's rows are uncertain.
     pub(crate) fn doubt(&self, execution: ExecutionKey) -> Doubt<'_> {
         Doubt { board: self, execution, certain: false }
+    }
+
+    /// A worker could not do it; another may from that time on.
+    pub(crate) fn give_back(&self, lease: Lease, at: Timestamp) {
+        self.lock().give_back(lease, at);
+        self.changed.notify_one();
     }
 
     pub(crate) async fn changed(&self) {
@@ -129,21 +148,28 @@ impl Inner {
         if self.settled_meanwhile.as_ref().is_some_and(|settled| settled.contains(&key)) {
             return false;
         }
-        let new = self.known.insert(key);
-        if new {
-            let (header, task) = (header.clone(), task.clone());
-            self.ready.push_back(Lease { execution, header, task, again });
+        if self.known.contains_key(&key) {
+            return false;
         }
-        new
+        self.known.insert(key, Place::Ready);
+        let (header, task) = (header.clone(), task.clone());
+        self.ready.push_back(Lease { execution, header, task, again });
+        true
     }
 
     /// Whether the task is waiting here or lent.
     pub(crate) fn knows(&self, task: TaskKey) -> bool {
-        self.known.contains(&task)
+        self.known.contains_key(&task)
     }
 
     fn settle(&mut self, task: TaskKey) {
-        self.known.remove(&task);
+        match self.known.remove(&task) {
+            Some(Place::Ready) => {
+                self.ready.retain(|lease| task != (lease.execution, lease.task.task.0))
+            }
+            Some(Place::Later(at)) => drop(self.later.remove(&(at, task))),
+            Some(Place::Lent) | None => {}
+        }
         if let Some(settled) = &mut self.settled_meanwhile {
             settled.insert(task);
         }
@@ -169,21 +195,30 @@ impl Inner {
         }
     }
 
-    /// Takes up to `room` tasks that are still wanted.
-    pub(crate) fn lend(&mut self, room: usize, leases: &mut Vec<Lease>) {
-        while leases.len() < room {
-            let Some(lease) = self.ready.pop_front() else { return };
-            if self.known.contains(&(lease.execution, lease.task.task.0)) {
-                leases.push(lease);
-            }
+    /// Takes up to `room` tasks.
+    pub(crate) fn lend(&mut self, room: usize) -> Vec<Lease> {
+        let wanted = room.min(self.ready.len());
+        let leases: Vec<Lease> = self.ready.drain(..wanted).collect();
+        for lease in &leases {
+            self.known.insert((lease.execution, lease.task.task.0), Place::Lent);
+        }
+        leases
+    }
+
+    /// Where the store may have more, if less is waiting here than there is room for.
+    pub(crate) fn wanted_page(&self, room: usize) -> Option<Option<TaskKey>> {
+        match self.worker_pages {
+            Pages::From(after) if self.ready.len() < room => Some(after),
+            Pages::From(_) | Pages::Done => None,
         }
     }
 
-    /// A worker could not do it; another may from that time on. Not if it was settled meanwhile.
-    pub(crate) fn give_back(&mut self, mut lease: Lease, at: Timestamp) {
+    /// Not if it was settled meanwhile.
+    fn give_back(&mut self, mut lease: Lease, at: Timestamp) {
         let key = (lease.execution, lease.task.task.0);
-        if self.known.contains(&key) {
+        if self.known.get(&key) == Some(&Place::Lent) {
             lease.again = true;
+            self.known.insert(key, Place::Later(at));
             self.later.insert((at, key), lease);
         }
     }
@@ -191,7 +226,9 @@ impl Inner {
     /// Moves what was given back and is due again.
     pub(crate) fn wake(&mut self, now: Timestamp) {
         while let Some(entry) = self.later.first_entry().filter(|entry| entry.key().0 <= now) {
-            self.ready.push_back(entry.remove());
+            let ((_, key), lease) = entry.remove_entry();
+            self.known.insert(key, Place::Ready);
+            self.ready.push_back(lease);
         }
     }
 
@@ -224,13 +261,17 @@ impl Inner {
     }
 
     /// Executions whose rows must be read again.
-    pub(crate) fn take_doubts(&mut self) -> HashSet<ExecutionKey> {
-        std::mem::take(&mut self.in_doubt)
+    pub(crate) fn doubts(&self) -> Vec<(ExecutionKey, u64)> {
+        self.in_doubt.iter().map(|(execution, number)| (*execution, *number)).collect()
     }
 
-    /// They still must.
-    pub(crate) fn doubt_again(&mut self, executions: impl IntoIterator<Item = ExecutionKey>) {
-        self.in_doubt.extend(executions);
+    /// They have been read, but for what came into doubt again.
+    pub(crate) fn resolved(&mut self, doubts: &[(ExecutionKey, u64)]) {
+        for (execution, number) in doubts {
+            if self.in_doubt.get(execution) == Some(number) {
+                self.in_doubt.remove(execution);
+            }
+        }
     }
 }
 
@@ -257,7 +298,11 @@ impl Doubt<'_> {
 impl Drop for Doubt<'_> {
     fn drop(&mut self) {
         if !self.certain {
-            self.board.lock().in_doubt.insert(self.execution);
+            let mut inner = self.board.lock();
+            inner.doubts += 1;
+            let number = inner.doubts;
+            inner.in_doubt.insert(self.execution, number);
+            drop(inner);
             self.board.changed.notify_one();
             self.board.activities.notify_waiters();
         }

@@ -205,7 +205,7 @@ impl Engine {
     /// A worker could not do its task (the store failed, the worker broke): lend it again from `at` on.
     /// Nothing happens if the task is not awaited any more.
     pub fn give_back(&self, lease: Lease, at: Timestamp) {
-        self.board.lock().give_back(lease, at);
+        self.board.give_back(lease, at);
     }
 
     /// What a cancelled task began has been ended. Until this is said, every restart hands it out again.

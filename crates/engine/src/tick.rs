@@ -19,55 +19,42 @@ const PAGE: usize = 128;
 const DAMAGED_RETRY_MILLIS: i64 = 3_600_000;
 
 impl Engine {
+    /// Whoever stops waiting for a turn loses nothing: what is taken off the board is taken at its end.
     pub(crate) async fn turn(&self, moment: Moment, room: usize) -> Result<Tick, EngineError> {
         self.resolve_doubts().await?;
         self.fire_timers(moment).await?;
-        let mut tick = Tick::default();
         self.board.lock().wake(moment.now);
         loop {
-            let page = {
-                let mut board = self.board.lock();
-                board.lend(room, &mut tick.leases);
-                if tick.leases.len() < room { board.worker_pages } else { Pages::Done }
-            };
-            let Pages::From(after) = page else { break };
+            let wanted = self.board.lock().wanted_page(room);
+            let Some(after) = wanted else { break };
             self.read_page(WORKER, after).await?;
         }
-        let after = self.board.lock().cancel_pages;
-        if let Pages::From(after) = after {
+        let pages = self.board.lock().cancel_pages;
+        if let Pages::From(after) = pages {
             self.read_page(CANCEL, after).await?;
         }
         let mut board = self.board.lock();
-        tick.cancelled.extend(board.cancelled.drain(..));
-        tick.wake_at = board.wake_at(moment.now);
-        Ok(tick)
+        let leases = board.lend(room);
+        let cancelled = board.cancelled.drain(..).collect();
+        Ok(Tick { leases, cancelled, wake_at: board.wake_at(moment.now) })
     }
 
     /// Fires the timers that are due, soonest first; those of different executions share commits.
     async fn fire_timers(&self, moment: Moment) -> Result<(), EngineError> {
-        let due = {
+        {
             let mut board = self.board.lock();
-            let due = board.next_due <= moment.now.0;
-            if due {
-                // Timers that are set from here on lower it again.
-                board.next_due = i64::MAX;
+            if board.next_due > moment.now.0 {
+                return Ok(());
             }
-            due
-        };
-        if !due {
-            return Ok(());
+            board.set_meanwhile = i64::MAX;
         }
-        let fired = self.fire_page(moment).await;
-        let next = match &fired {
-            Ok(()) => match self.store.timers(i64::MAX, 1).await {
-                Ok(next) => next.first().map_or(i64::MAX, |timer| timer.due_at),
-                Err(_) => i64::MIN,
-            },
-            Err(_) => i64::MIN,
-        };
+        self.fire_page(moment).await?;
+        let next = self.store.timers(i64::MAX, 1).await?;
         let mut board = self.board.lock();
-        board.next_due = board.next_due.min(next);
-        fired
+        // Timers that were set after the look at the store are no later than `set_meanwhile`.
+        let next = next.first().map_or(i64::MAX, |timer| timer.due_at);
+        board.next_due = next.min(board.set_meanwhile);
+        Ok(())
     }
 
     async fn fire_page(&self, moment: Moment) -> Result<(), EngineError> {
@@ -202,19 +189,17 @@ impl Engine {
 
     /// Reads again what executions owe whose last commit nobody waited for, or that failed after it wrote.
     async fn resolve_doubts(&self) -> Result<(), EngineError> {
-        let doubts = self.board.lock().take_doubts();
+        let doubts = self.board.lock().doubts();
         if doubts.is_empty() {
             return Ok(());
         }
-        let resolved = self.resolve(doubts.iter().copied()).await;
+        self.resolve(doubts.iter().map(|(execution, _)| *execution)).await?;
         let mut board = self.board.lock();
         board.page_read();
-        if resolved.is_err() {
-            board.doubt_again(doubts);
-        }
+        board.resolved(&doubts);
         // Their timers are found by looking.
         board.next_due = i64::MIN;
-        resolved
+        Ok(())
     }
 
     async fn resolve(
