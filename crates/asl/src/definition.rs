@@ -171,6 +171,26 @@ impl Kind {
             Kind::Map(_) => StateType::Map,
         }
     }
+
+    /// `Retry`, of the types that have it.
+    pub fn retriers(&self) -> &[Retrier] {
+        match self {
+            Kind::Task(task) => &task.retry,
+            Kind::Parallel(parallel) => &parallel.retry,
+            Kind::Map(map) => &map.retry,
+            _ => &[],
+        }
+    }
+
+    /// `Catch`, of the types that have it.
+    pub fn catchers(&self) -> &[Catcher] {
+        match self {
+            Kind::Task(task) => &task.catch,
+            Kind::Parallel(parallel) => &parallel.catch,
+            Kind::Map(map) => &map.catch,
+            _ => &[],
+        }
+    }
 }
 
 /// Pass: `Result` (JSONPath only).

@@ -1,10 +1,19 @@
 //! What a field may hold besides a literal, compiled once and evaluated in a [`Scope`].
 
+mod path;
+mod template;
+
 use serde_json::Value;
 
-use crate::Moment;
-pub use crate::context::LazyContext;
 use crate::definition::Selection;
+use crate::{Moment, error_name};
+
+pub use crate::context::LazyContext;
+pub use crate::jsonata::Jsonata;
+pub(crate) use path::is_variable_name;
+pub use path::{Path, Root};
+pub use template::Template;
+pub(crate) use template::{TemplateError, TemplateErrorKind};
 
 /// What an expression may see.
 pub struct Scope<'a> {
@@ -18,7 +27,8 @@ pub struct Scope<'a> {
     pub result: Option<&'a Value>,
     /// `$states.errorOutput`, in catchers.
     pub error_output: Option<&'a Value>,
-    /// Time and dice for `$now`, `$random`, `States.UUID`, ….
+    /// Time and dice for `$now`, `$random`, `States.UUID`, …. Dice differ by the place of a call within
+    /// its state; whoever makes the scope must see to it that two entries of states have different seeds.
     pub moment: Moment,
 }
 
@@ -26,6 +36,16 @@ pub struct Scope<'a> {
 pub trait Variables {
     /// The value, if assigned.
     fn get(&self, name: &str) -> Option<&Value>;
+}
+
+/// No variables at all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoVariables;
+
+impl Variables for NoVariables {
+    fn get(&self, _: &str) -> Option<&Value> {
+        None
+    }
 }
 
 /// An expression that could not be evaluated. The state fails with it.
@@ -39,82 +59,17 @@ pub struct EvaluationError {
     pub location: Option<String>,
 }
 
-/// A compiled JSONPath: of the state's input (`$`), the context object (`$$`) or a variable (`$name`).
-#[derive(Clone, Debug)]
-pub struct Path {
-    text: String,
-}
-
-impl Path {
-    /// As written.
-    pub fn text(&self) -> &str {
-        &self.text
+impl EvaluationError {
+    /// `States.Runtime` with this cause.
+    pub fn runtime(cause: impl Into<String>) -> EvaluationError {
+        EvaluationError { error: error_name::RUNTIME, cause: cause.into(), location: None }
     }
 
-    /// What the path finds: the value of a definite path, an array for an indefinite one.
-    ///
-    /// # Errors
-    ///
-    /// `States.Runtime` when a definite path finds nothing; the text depends on the field, as AWS has it.
-    pub fn evaluate(&self, scope: &Scope, field: &str) -> Result<Value, EvaluationError> {
-        let _ = (scope, field);
-        Ok(Value::Null)
-    }
-
-    /// What the path finds, or `None` when a definite path finds nothing.
-    pub fn find(&self, scope: &Scope) -> Option<Value> {
-        self.evaluate(scope, "").ok()
-    }
-}
-
-/// A payload template: JSON whose leaves may be expressions of one query language.
-#[derive(Clone, Debug)]
-pub struct Template {
-    source: Value,
-}
-
-impl Template {
-    /// As written.
-    pub fn source(&self) -> &Value {
-        &self.source
-    }
-
-    /// The template with its expressions replaced by what they give. `field` names it in errors:
-    /// `Parameters`, `Output`, `Choices[0]/Assign`.
-    pub fn evaluate(&self, scope: &Scope, field: &str) -> Result<Value, EvaluationError> {
-        let _ = (scope, field);
-        Ok(self.source.clone())
-    }
-}
-
-/// A compiled JSONata expression: what stands between `{%` and `%}`.
-#[derive(Clone, Debug)]
-pub struct Jsonata {
-    text: String,
-}
-
-impl Jsonata {
-    /// As written, without the delimiters.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// What the expression gives. `field` names it in errors and in EvaluationFailed's location.
-    pub fn evaluate(&self, scope: &Scope, field: &str) -> Result<Value, EvaluationError> {
-        let _ = (scope, field);
-        Ok(Value::Null)
-    }
-
-    /// The failure of a field whose expression gave something of the wrong type. `expected` is
-    /// JSON's word: `array`, `number`, `string`, `boolean`, `object`.
-    pub fn unexpected_type(&self, field: &str, expected: &str, value: &Value) -> EvaluationError {
+    /// `States.QueryEvaluationError` with this cause, in this field.
+    pub fn query(cause: impl Into<String>, field: &str) -> EvaluationError {
         EvaluationError {
-            error: crate::error_name::QUERY_EVALUATION_ERROR,
-            cause: format!(
-                "The JSONata expression '{}' specified for the field '{field}' returned an unexpected result type. Expected '{expected}', but was '{}' for value: {value}",
-                self.text,
-                type_name(value)
-            ),
+            error: error_name::QUERY_EVALUATION_ERROR,
+            cause: cause.into(),
             location: Some(field.to_owned()),
         }
     }

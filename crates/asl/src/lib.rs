@@ -26,6 +26,6 @@ pub use definition::Definition;
 pub use event::{Event, EventKind, Failure, FrameId, Name, StateType, TaskId, TimerId};
 pub use execution::{Awaited, AwaitedTask, Execution, Header, Status, TokenParts, parse_token};
 pub use limits::Limits;
-pub use moment::{Dice, Moment, Timestamp};
+pub use moment::{Dice, JavaRandom, Moment, Timestamp};
 pub use step::{Command, Decision, ScheduledTask, Trigger};
 pub use validate::{Diagnostic, Invalid, Severity, validate};

@@ -92,6 +92,34 @@ impl Dice {
     }
 }
 
+/// `java.util.Random`, which AWS uses wherever a user gives the seed: seed 42 begins with 0.7275636800328681.
+#[derive(Clone, Debug)]
+pub struct JavaRandom {
+    state: u64,
+}
+
+impl JavaRandom {
+    const MULTIPLIER: u64 = 0x0005_deec_e66d;
+    const MASK: u64 = (1 << 48) - 1;
+
+    /// The generator for this seed.
+    pub fn new(seed: i64) -> JavaRandom {
+        JavaRandom { state: (seed as u64 ^ JavaRandom::MULTIPLIER) & JavaRandom::MASK }
+    }
+
+    /// The next number in `[0, 1)`: `nextDouble()`.
+    pub fn next_f64(&mut self) -> f64 {
+        let number = (self.next(26) << 27) + self.next(27);
+        number as f64 / (1u64 << 53) as f64
+    }
+
+    fn next(&mut self, bits: u32) -> u64 {
+        self.state =
+            self.state.wrapping_mul(JavaRandom::MULTIPLIER).wrapping_add(0xb) & JavaRandom::MASK;
+        self.state >> (48 - bits)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +130,11 @@ mod tests {
         assert_eq!(moment.dice("a").uuid(), moment.dice("a").uuid());
         assert_ne!(moment.dice("a").uuid(), moment.dice("b").uuid());
         assert_eq!(moment.dice("a").uuid().as_bytes()[14], b'4');
+    }
+
+    #[test]
+    fn a_seed_of_the_user_gives_javas_numbers() {
+        assert_eq!(JavaRandom::new(42).next_f64(), 0.727_563_680_032_868_1);
     }
 
     #[test]

@@ -51,9 +51,8 @@ impl fmt::Display for Invalid {
                 formatter.write_str(", ")?;
             }
             write!(formatter, "{}: {}", diagnostic.code, diagnostic.message)?;
-            if let Some(location) = &diagnostic.location {
-                write!(formatter, " at {location}")?;
-            }
+            // Where AWS has no place to name, its text says so.
+            write!(formatter, " at {}", diagnostic.location.as_deref().unwrap_or("null"))?;
         }
         formatter.write_str("'")
     }
@@ -68,9 +67,5 @@ pub struct Options {
 
 /// Everything that is wrong or doubtful in a definition, errors and warnings, in the order of the document.
 pub fn validate(text: &str, options: Options) -> Vec<Diagnostic> {
-    let _ = options;
-    match crate::Definition::parse(text) {
-        Ok(_) => Vec::new(),
-        Err(invalid) => invalid.diagnostics,
-    }
+    crate::parse::read(text, options).1
 }

@@ -1,0 +1,122 @@
+//! A JSONPath with its root: `$.a`, `$$.Execution.Id`, `$variable.a`.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::{EvaluationError, Scope};
+use crate::jsonpath::{Missing, Query, SyntaxError};
+use crate::limits::VARIABLE_NAME_CHARACTERS_MAX;
+
+/// A compiled JSONPath: of the state's input (`$`), the context object (`$$`) or a variable (`$name`).
+#[derive(Clone, Debug)]
+pub struct Path {
+    text: String,
+    root: Root,
+    query: Query,
+}
+
+/// What a path begins at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Root {
+    /// `$`.
+    Input,
+    /// `$$`.
+    Context,
+    /// `$name`.
+    Variable(String),
+}
+
+impl Path {
+    /// Compiles a path.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Path, SyntaxError> {
+        let Some(rest) = text.strip_prefix('$') else {
+            return Err(SyntaxError("A path begins with '$'".to_owned()));
+        };
+        let (root, rest) = match rest.strip_prefix('$') {
+            Some(rest) => (Root::Context, rest),
+            None => match rest.find(['.', '[']).unwrap_or(rest.len()) {
+                0 => (Root::Input, rest),
+                length => {
+                    let (name, rest) = rest.split_at(length);
+                    if !is_variable_name(name) {
+                        return Err(SyntaxError(format!("'{name}' is not a variable's name")));
+                    }
+                    (Root::Variable(name.to_owned()), rest)
+                }
+            },
+        };
+        Ok(Path { text: text.to_owned(), root, query: Query::parse(rest)? })
+    }
+
+    /// As written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What it begins at.
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// What follows the root.
+    pub fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// What the path finds: the value of a definite path, an array for an indefinite one.
+    ///
+    /// # Errors
+    ///
+    /// `States.Runtime` when a definite path finds nothing. AWS has two texts: fields of templates
+    /// (`value.$`), `ErrorPath` and `CausePath` say that the path could not be found in the input, all
+    /// other fields say what Jayway says.
+    pub fn evaluate(&self, scope: &Scope, field: &str) -> Result<Value, EvaluationError> {
+        self.look_up(scope).map(Cow::into_owned).map_err(|missing| {
+            EvaluationError::runtime(
+                if field.ends_with(".$") || field == "ErrorPath" || field == "CausePath" {
+                    format!(
+                        "The JSONPath '{}' specified for the field '{field}' could not be found in the input '{}'",
+                        self.text, scope.input
+                    )
+                } else {
+                    format!("Invalid path '{}' : {}", self.text, missing.0)
+                },
+            )
+        })
+    }
+
+    /// What the path finds, or `None` when a definite path finds nothing.
+    pub fn find(&self, scope: &Scope) -> Option<Value> {
+        self.look_up(scope).ok().map(Cow::into_owned)
+    }
+
+    /// What the path finds, borrowed where it can be.
+    ///
+    /// # Errors
+    ///
+    /// Jayway's text when a definite path finds nothing.
+    pub fn look_up<'s>(&self, scope: &'s Scope) -> Result<Cow<'s, Value>, Missing> {
+        let root: &Value = match &self.root {
+            Root::Input => scope.input,
+            Root::Context => scope.context,
+            Root::Variable(name) => scope
+                .variables
+                .get(name)
+                .ok_or_else(|| Missing(format!("The variable '${name}' is not defined")))?,
+        };
+        self.query.find(root)
+    }
+}
+
+/// Whether a variable may have this name: a letter, then letters, digits and `_` (of any script).
+pub(crate) fn is_variable_name(name: &str) -> bool {
+    let mut characters = name.chars();
+    characters.next().is_some_and(char::is_alphabetic)
+        && characters.all(|character| character.is_alphanumeric() || character == '_')
+        && name.chars().count() <= VARIABLE_NAME_CHARACTERS_MAX
+}

@@ -1,0 +1,262 @@
+//! What an expression reads from outside: variables, members of `$states`, and what AWS does not allow.
+
+use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
+
+/// What an expression reads from outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct References {
+    /// Variables that the expression does not bind itself, without `$`, each once, in the order read.
+    /// `states` is not among them.
+    pub variables: Vec<String>,
+    /// Members of `$states` that are read by name.
+    pub states: Vec<String>,
+    /// AWS's texts for what it does not allow: bare names at the top level, `$$`.
+    pub unsupported: Vec<String>,
+}
+
+impl References {
+    pub(super) fn of(program: &AstNode) -> References {
+        let mut walk = Walk { found: References::default(), bound: Vec::new() };
+        walk.node(program, true);
+        walk.found
+    }
+}
+
+struct Walk {
+    found: References,
+    /// Names bound by the expression itself, innermost last.
+    bound: Vec<String>,
+}
+
+impl Walk {
+    /// `top`: whether `node` is evaluated with no context item, so that a bare name reads nothing.
+    fn node(&mut self, node: &AstNode, top: bool) {
+        jsonata_core::value::with_stack(|| self.visit(node, top));
+    }
+
+    fn visit(&mut self, node: &AstNode, top: bool) {
+        match node {
+            AstNode::String(_)
+            | AstNode::Number(_)
+            | AstNode::Boolean(_)
+            | AstNode::Null
+            | AstNode::Undefined
+            | AstNode::Placeholder
+            | AstNode::Regex { .. }
+            | AstNode::Wildcard
+            | AstNode::Descendant
+            | AstNode::Parent(_) => {}
+            AstNode::Name(name) => {
+                if top {
+                    self.unsupported(format!(
+                        "Reference to '{name}' at the top level is not supported."
+                    ));
+                }
+            }
+            AstNode::Variable(name) => {
+                if name.is_empty() {
+                    if top {
+                        self.unsupported(
+                            "Reference to '$' at the top level is not supported.".to_owned(),
+                        );
+                    }
+                } else {
+                    self.variable(name);
+                }
+            }
+            AstNode::ParentVariable(_) => {
+                self.unsupported("Reference to '$$' is not supported.".to_owned());
+            }
+            AstNode::Path { steps } => self.path(steps, top),
+            AstNode::Binary { op: BinaryOp::ColonEqual, lhs, rhs } => {
+                self.node(rhs, top);
+                if let AstNode::Variable(name) = &**lhs {
+                    self.bound.push(name.clone());
+                }
+            }
+            AstNode::Binary { lhs, rhs, .. } => {
+                self.node(lhs, top);
+                self.node(rhs, top);
+            }
+            AstNode::Unary { operand, .. } => self.node(operand, top),
+            AstNode::Function { name, args, .. } => {
+                if !is_builtin(name) {
+                    self.variable(name);
+                }
+                self.nodes(args, top);
+            }
+            AstNode::Call { procedure, args } => {
+                self.node(procedure, top);
+                self.nodes(args, top);
+            }
+            AstNode::Lambda { params, body, .. } => {
+                let length = self.bound.len();
+                self.bound.extend(params.iter().cloned());
+                self.node(body, top);
+                self.bound.truncate(length);
+            }
+            AstNode::Array(items) | AstNode::ArrayGroup(items) => self.nodes(items, top),
+            AstNode::Object(pairs) => self.pairs(pairs, top),
+            AstNode::ObjectTransform { input, pattern } => {
+                self.node(input, top);
+                self.pairs(pattern, false);
+            }
+            AstNode::Block(items) => {
+                let length = self.bound.len();
+                self.nodes(items, top);
+                self.bound.truncate(length);
+            }
+            AstNode::Conditional { condition, then_branch, else_branch } => {
+                self.node(condition, top);
+                self.node(then_branch, top);
+                if let Some(branch) = else_branch {
+                    self.node(branch, top);
+                }
+            }
+            AstNode::FunctionApplication(inner) => self.node(inner, false),
+            AstNode::Sort { input, terms } => {
+                self.node(input, top);
+                for (term, _) in terms {
+                    self.node(term, false);
+                }
+            }
+            AstNode::Transform { location, update, delete } => {
+                self.node(location, false);
+                self.node(update, false);
+                if let Some(delete) = delete {
+                    self.node(delete, false);
+                }
+            }
+        }
+    }
+
+    fn nodes(&mut self, nodes: &[AstNode], top: bool) {
+        for node in nodes {
+            self.node(node, top);
+        }
+    }
+
+    fn pairs(&mut self, pairs: &[(AstNode, AstNode)], top: bool) {
+        for (key, value) in pairs {
+            self.node(key, top);
+            self.node(value, top);
+        }
+    }
+
+    /// Only the first step is evaluated with what is outside of the path.
+    fn path(&mut self, steps: &[PathStep], top: bool) {
+        let length = self.bound.len();
+        for (place, step) in steps.iter().enumerate() {
+            self.node(&step.node, top && place == 0);
+            self.bound.extend(step.focus.iter().chain(&step.index_var).cloned());
+            for stage in &step.stages {
+                match stage {
+                    Stage::Filter(filter) => self.node(filter, false),
+                    Stage::Index(name) => self.bound.push(name.clone()),
+                    Stage::KeepArray => {}
+                }
+            }
+        }
+        if let [first, second, ..] = steps
+            && matches!(&first.node, AstNode::Variable(name) if name == "states")
+            && !self.bound.iter().any(|bound| bound == "states")
+            && let AstNode::Name(member) = &second.node
+            && !self.found.states.contains(member)
+        {
+            self.found.states.push(member.clone());
+        }
+        self.bound.truncate(length);
+    }
+
+    fn variable(&mut self, name: &str) {
+        if name == "states" || self.bound.iter().any(|bound| bound == name) || is_builtin(name) {
+            return;
+        }
+        if !self.found.variables.iter().any(|found| found == name) {
+            self.found.variables.push(name.to_owned());
+        }
+    }
+
+    fn unsupported(&mut self, message: String) {
+        if !self.found.unsupported.contains(&message) {
+            self.found.unsupported.push(message);
+        }
+    }
+}
+
+/// Functions of JSONata 2.0.6 and those that AWS adds, without `$`.
+pub(super) fn is_builtin(name: &str) -> bool {
+    BUILTINS.binary_search(&name).is_ok()
+}
+
+const BUILTINS: [&str; 69] = [
+    "abs",
+    "append",
+    "assert",
+    "average",
+    "base64decode",
+    "base64encode",
+    "boolean",
+    "ceil",
+    "clone",
+    "contains",
+    "count",
+    "decodeUrl",
+    "decodeUrlComponent",
+    "distinct",
+    "each",
+    "encodeUrl",
+    "encodeUrlComponent",
+    "error",
+    "eval",
+    "exists",
+    "filter",
+    "floor",
+    "formatBase",
+    "formatInteger",
+    "formatNumber",
+    "fromMillis",
+    "hash",
+    "join",
+    "keys",
+    "length",
+    "lookup",
+    "lowercase",
+    "map",
+    "match",
+    "max",
+    "merge",
+    "millis",
+    "min",
+    "not",
+    "now",
+    "number",
+    "pad",
+    "parse",
+    "parseInteger",
+    "partition",
+    "power",
+    "random",
+    "range",
+    "reduce",
+    "replace",
+    "reverse",
+    "round",
+    "shuffle",
+    "sift",
+    "single",
+    "sort",
+    "split",
+    "spread",
+    "sqrt",
+    "string",
+    "substring",
+    "substringAfter",
+    "substringBefore",
+    "sum",
+    "toMillis",
+    "trim",
+    "type",
+    "uppercase",
+    "uuid",
+];

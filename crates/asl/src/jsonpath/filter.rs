@@ -1,0 +1,163 @@
+//! `[?(…)]`: which elements pass.
+
+use std::cmp::Ordering;
+
+use serde_json::Value;
+
+use super::Query;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Filter {
+    And(Box<Filter>, Box<Filter>),
+    Or(Box<Filter>, Box<Filter>),
+    Not(Box<Filter>),
+    Exists(Operand),
+    Compare(Operand, Comparison, Operand),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Operand {
+    /// `@…`: below the element.
+    Current(Query),
+    /// `$…`: below the root of the document.
+    Root(Query),
+    Value(Value),
+    Regex(Pattern),
+}
+
+/// A regular expression, equal to another one by its text.
+#[derive(Clone, Debug)]
+pub(super) struct Pattern(regex::Regex);
+
+impl From<regex::Regex> for Pattern {
+    fn from(regex: regex::Regex) -> Pattern {
+        Pattern(regex)
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Pattern) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessEqual,
+    Greater,
+    GreaterEqual,
+    Matches,
+    In,
+    NotIn,
+    SubsetOf,
+    AnyOf,
+    NoneOf,
+    All,
+    Contains,
+    Size,
+    Empty,
+}
+
+impl Filter {
+    pub(super) fn passes(&self, current: &Value, root: &Value) -> bool {
+        match self {
+            Filter::And(left, right) => left.passes(current, root) && right.passes(current, root),
+            Filter::Or(left, right) => left.passes(current, root) || right.passes(current, root),
+            Filter::Not(inner) => !inner.passes(current, root),
+            Filter::Exists(operand) => operand.value(current, root).is_some(),
+            Filter::Compare(left, comparison, right) => {
+                compare(left.value(current, root), *comparison, right, current, root)
+            }
+        }
+    }
+}
+
+impl Operand {
+    pub(super) fn value(&self, current: &Value, root: &Value) -> Option<Value> {
+        match self {
+            Operand::Current(query) => query.find(current).ok().map(|found| found.into_owned()),
+            Operand::Root(query) => query.find(root).ok().map(|found| found.into_owned()),
+            Operand::Value(value) => Some(value.clone()),
+            Operand::Regex(_) => None,
+        }
+    }
+}
+
+/// Two values of different kinds are never equal and never in order; so is a value with none at all.
+fn compare(
+    left: Option<Value>,
+    comparison: Comparison,
+    right: &Operand,
+    current: &Value,
+    root: &Value,
+) -> bool {
+    if let Operand::Regex(Pattern(regex)) = right {
+        let Some(Value::String(text)) = &left else { return false };
+        return comparison == Comparison::Matches && regex.is_match(text);
+    }
+    let right = right.value(current, root);
+    if comparison == Comparison::NotEqual {
+        return !matches!((&left, &right), (Some(left), Some(right)) if equal(left, right));
+    }
+    let (Some(left), Some(right)) = (left, right) else { return false };
+    let order = || match (&left, &right) {
+        (Value::Number(left), Value::Number(right)) => left.as_f64()?.partial_cmp(&right.as_f64()?),
+        (Value::String(left), Value::String(right)) => {
+            Some(left.encode_utf16().cmp(right.encode_utf16()))
+        }
+        _ => None,
+    };
+    let listed = |value: &Value, list: &Value| {
+        list.as_array().is_some_and(|list| list.iter().any(|item| equal(value, item)))
+    };
+    let each = |list: &Value| list.as_array().cloned().unwrap_or_default();
+    match comparison {
+        Comparison::Equal => equal(&left, &right),
+        Comparison::NotEqual => false,
+        Comparison::Less => order() == Some(Ordering::Less),
+        Comparison::LessEqual => matches!(order(), Some(Ordering::Less | Ordering::Equal)),
+        Comparison::Greater => order() == Some(Ordering::Greater),
+        Comparison::GreaterEqual => matches!(order(), Some(Ordering::Greater | Ordering::Equal)),
+        Comparison::Matches => false,
+        Comparison::In => listed(&left, &right),
+        Comparison::NotIn => right.is_array() && !listed(&left, &right),
+        Comparison::SubsetOf => {
+            left.is_array() && each(&left).iter().all(|item| listed(item, &right))
+        }
+        Comparison::AnyOf => each(&left).iter().any(|item| listed(item, &right)),
+        Comparison::NoneOf => {
+            left.is_array() && !each(&left).iter().any(|item| listed(item, &right))
+        }
+        Comparison::All => right.is_array() && each(&right).iter().all(|item| listed(item, &left)),
+        Comparison::Contains => match (&left, &right) {
+            (Value::String(text), Value::String(part)) => text.contains(part.as_str()),
+            _ => listed(&right, &left),
+        },
+        Comparison::Size => right.as_u64().is_some_and(|size| length(&left) == Some(size)),
+        Comparison::Empty => {
+            right.as_bool().is_some_and(|empty| length(&left).is_some_and(|l| (l == 0) == empty))
+        }
+    }
+}
+
+/// JSON equality in which `1` and `1.0` are the same number.
+pub(super) fn equal(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::Number(left), Value::Number(right)) => {
+            left == right || left.as_f64() == right.as_f64()
+        }
+        _ => left == right,
+    }
+}
+
+fn length(value: &Value) -> Option<u64> {
+    match value {
+        Value::String(text) => Some(text.chars().count() as u64),
+        Value::Array(items) => Some(items.len() as u64),
+        Value::Object(members) => Some(members.len() as u64),
+        _ => None,
+    }
+}
