@@ -44,6 +44,11 @@ pub struct Moment {
 }
 
 impl Moment {
+    /// The same time with other dice: one of many purposes that only have a number.
+    pub fn apart(self, number: u64) -> Moment {
+        Moment { seed: Dice { state: self.seed ^ number.rotate_left(32) }.next_u64(), ..self }
+    }
+
     /// A stream of random numbers for one purpose; streams of different names are independent.
     pub fn dice(self, stream: &str) -> Dice {
         let mut state = self.seed ^ 0x9e37_79b9_7f4a_7c15;

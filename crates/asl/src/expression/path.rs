@@ -76,23 +76,37 @@ impl Path {
     /// (`value.$`), `ErrorPath` and `CausePath` say that the path could not be found in the input, all
     /// other fields say what Jayway says.
     pub fn evaluate(&self, scope: &Scope, field: &str) -> Result<Value, EvaluationError> {
-        self.look_up(scope).map(Cow::into_owned).map_err(|missing| {
-            EvaluationError::runtime(
-                if field.ends_with(".$") || field == "ErrorPath" || field == "CausePath" {
-                    format!(
-                        "The JSONPath '{}' specified for the field '{field}' could not be found in the input '{}'",
-                        self.text, scope.input
-                    )
-                } else {
-                    format!("Invalid path '{}' : {}", self.text, missing.0)
-                },
-            )
+        let of_template = field.ends_with(".$") || field == "ErrorPath" || field == "CausePath";
+        self.look_up(scope).map(Cow::into_owned).or_else(|missing| {
+            if of_template && self.finds_nothing_gently(scope) {
+                return Ok(Value::Array(Vec::new()));
+            }
+            Err(EvaluationError::runtime(if of_template {
+                format!(
+                    "The JSONPath '{}' specified for the field '{field}' could not be found in the input '{}'",
+                    self.text, scope.input
+                )
+            } else {
+                format!("Invalid path '{}' : {}", self.text, missing.0)
+            }))
         })
     }
 
     /// What the path finds, or `None` when a definite path finds nothing.
     pub fn find(&self, scope: &Scope) -> Option<Value> {
-        self.look_up(scope).ok().map(Cow::into_owned)
+        match self.look_up(scope) {
+            Ok(found) => Some(found.into_owned()),
+            Err(_) => self.finds_nothing_gently(scope).then(|| Value::Array(Vec::new())),
+        }
+    }
+
+    /// In templates an indefinite path over something that is not there gives an empty array.
+    fn finds_nothing_gently(&self, scope: &Scope) -> bool {
+        let defined = match &self.root {
+            Root::Variable(name) => scope.variables.get(name).is_some(),
+            _ => true,
+        };
+        defined && !self.query.is_definite()
     }
 
     /// What the path finds, borrowed where it can be.

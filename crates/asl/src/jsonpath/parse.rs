@@ -228,7 +228,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// A quoted text with `\` escapes.
+    /// A quoted text.
     fn string(&mut self) -> Result<String, SyntaxError> {
         let Some(quote @ ('\'' | '"')) = self.next() else {
             return Err(self.error("Expected a quoted text"));
@@ -239,24 +239,13 @@ impl<'t> Parser<'t> {
                 None => {
                     return Err(self.error("Property has not been closed - missing closing quote"));
                 }
+                // Only the quote and the backslash itself can be escaped; before anything else it stands for itself.
                 Some('\\') => match self.next() {
-                    Some('n') => string.push('\n'),
-                    Some('t') => string.push('\t'),
-                    Some('r') => string.push('\r'),
-                    Some('b') => string.push('\u{8}'),
-                    Some('f') => string.push('\u{c}'),
-                    Some('u') => {
-                        let digits = self.rest().get(..4).unwrap_or_default();
-                        let code = u32::from_str_radix(digits, 16).ok().and_then(char::from_u32);
-                        match code {
-                            Some(code) => {
-                                self.at += 4;
-                                string.push(code);
-                            }
-                            None => return Err(self.error("Unable to parse unicode value")),
-                        }
+                    Some(escaped) if escaped == quote || escaped == '\\' => string.push(escaped),
+                    Some(other) => {
+                        string.push('\\');
+                        string.push(other);
                     }
-                    Some(escaped) => string.push(escaped),
                     None => return Err(self.error("Text ends in an escape")),
                 },
                 Some(found) if found == quote => return Ok(string),

@@ -4,6 +4,7 @@ use super::Query;
 
 fn store() -> Value {
     json!({
+        "back\\\"slash": 5,
         "store": {
             "book": [
                 {"category": "reference", "author": "Nigel Rees", "title": "Sayings", "price": 8.95},
@@ -33,6 +34,8 @@ fn paths_find_what_jayway_finds() {
         ("['a b']['c.d']", json!(1)),
         ("['a b']['it\\'s']", json!(2)),
         ("[\"a b\"][\"q\\\"\"]", json!(3)),
+        ("['back\\\"slash']", json!(5)),
+        ("['back\\\\\"slash']", json!(5)),
         (".x-y.é", json!(4)),
         (".store.book[0].author", json!("Nigel Rees")),
         (".store.book[-1].author", json!("Tolkien")),

@@ -367,25 +367,18 @@ impl Reader {
 
     /// Warns of values that look like expressions under names without `.$`.
     fn no_dollar(&mut self, value: &Value, location: &str) {
-        match value {
-            Value::Object(members) => {
-                for (name, member) in members {
-                    match member {
-                        Value::String(text)
-                            if !name.ends_with(".$") && looks_like_expression(text) =>
-                        {
-                            self.warning(
-                                "NO_DOLLAR",
-                                format!("The field '{name}' looks like a JSONPath or intrinsic function, but its name does not end with '.$'"),
-                                location,
-                            );
-                        }
-                        Value::Object(_) => self.no_dollar(member, &format!("{location}/{name}")),
-                        _ => {}
-                    }
+        for (name, member) in value.as_object().into_iter().flatten() {
+            match member {
+                Value::String(text) if !name.ends_with(".$") && looks_like_expression(text) => {
+                    self.warning(
+                        "NO_DOLLAR",
+                        format!("The field '{name}' looks like a JSONPath or intrinsic function, but its name does not end with '.$'"),
+                        location,
+                    );
                 }
+                Value::Object(_) => self.no_dollar(member, &format!("{location}/{name}")),
+                _ => {}
             }
-            _ => {}
         }
     }
 }

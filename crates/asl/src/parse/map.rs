@@ -191,7 +191,7 @@ impl Reader {
         let mut config = Value::Object(Members::new());
         let mut max_items = None;
         if let Some(members) = self.object(&reader, "ReaderConfig") {
-            max_items = self.integer_setting(&members, "MaxItems", (1, MAX_ITEMS_MAX), within);
+            max_items = self.integer_setting(&members, "MaxItems", (0, MAX_ITEMS_MAX), within);
             self.reader_config(&members);
             let kept = members.members.iter().filter(|(name, _)| !name.starts_with("MaxItems"));
             config = kept.map(|(name, value)| (name.clone(), value.clone())).collect();

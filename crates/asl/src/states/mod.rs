@@ -341,7 +341,9 @@ impl<'e> Stepper<'e> {
     }
 
     fn place(&self, frame: FrameId) -> Place<'_> {
-        Place::new(self.execution, frame, self.moment)
+        // Each evaluation has dice of its own: the same expression in two states gives two random numbers.
+        let evaluation = (u64::from(frame.0) << 32) | self.decision.events.len() as u64;
+        Place::new(self.execution, frame, self.moment.apart(evaluation))
     }
 
     fn visit(&self, frame: FrameId) -> Option<&Visit> {

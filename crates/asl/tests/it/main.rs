@@ -1,3 +1,13 @@
 //! One binary for the crate's tests from outside.
 
 mod recorded;
+
+/// A file or folder of the reference material that may lie in `shared/` beside the repository.
+fn shared(path: &str) -> Option<std::path::PathBuf> {
+    let crate_folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    crate_folder
+        .ancestors()
+        .skip(2)
+        .map(|above| above.join("shared").join(path))
+        .find(|path| path.exists())
+}

@@ -1,24 +1,17 @@
 //! What AWS answered, where the recordings are beside the repository: which definitions it takes, how it
 //! refuses the others, what one-state machines give. Skipped with a message where they are not.
 
-use std::path::PathBuf;
-
 use asl::definition::{Flow, Kind};
 use asl::expression::{LazyContext, NoVariables, Scope};
 use asl::{Definition, Moment, Timestamp};
 use serde_json::{Value, json};
 
 fn cases() -> Vec<Value> {
-    let folder =
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance/cases");
-    let folder = match std::env::var_os("STEPWELL_CONFORMANCE") {
-        Some(folder) => PathBuf::from(folder),
-        None => folder,
-    };
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!("skipped: there are no recorded cases in {}", folder.display());
+    let Some(folder) = crate::shared("conformance/cases") else {
+        eprintln!("skipped: the recorded cases are not beside the repository");
         return Vec::new();
     };
+    let Ok(entries) = std::fs::read_dir(&folder) else { return Vec::new() };
     let mut cases = Vec::new();
     for entry in entries.flatten() {
         let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
@@ -259,6 +252,11 @@ fn run(definition: &Definition, input: &Value) -> Option<Result<Value, String>> 
     match &state.kind {
         Kind::Pass(pass) if state.next.is_none() && state.assign.is_none() => {
             Some(match &state.flow {
+                Flow::Jsonata { .. }
+                    if state.query_language == asl::definition::QueryLanguage::Jsonata =>
+                {
+                    return None;
+                }
                 Flow::Jsonata { output, .. } => match output {
                     None => Ok(input.clone()),
                     Some(output) => output.evaluate(&scope, "Output").map_err(|error| error.cause),
@@ -279,13 +277,14 @@ fn run(definition: &Definition, input: &Value) -> Option<Result<Value, String>> 
             })
         }
         Kind::Choice(choice) => {
-            if !matches!(&state.flow, Flow::JsonPath(_)) {
+            if !matches!(&state.flow, Flow::JsonPath(_)) || state.assign.is_some() {
                 return None;
             }
             for (index, rule) in choice.rules.iter().enumerate() {
                 match rule.condition.matches(&scope, index) {
                     Err(error) => return Some(Err(error.cause)),
                     Ok(false) => {}
+                    Ok(true) if rule.assign.is_some() => return None,
                     Ok(true) => return leaf(definition, &rule.next, input),
                 }
             }
