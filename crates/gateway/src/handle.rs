@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use models::validate::validate;
+use models::validate::{error_code, validate};
 use models::{Operation, Service, task};
 use services::{Caller, Error, Input, Output};
 
@@ -242,7 +242,14 @@ async fn objects(
     request_id: String,
 ) -> Response<ResponseBody> {
     match &gateway.objects {
-        Some(objects) => objects.answer(request, caller, request_id).await,
+        Some(objects) => {
+            let id = HeaderValue::from_str(&request_id);
+            let mut response = objects.answer(request, caller, request_id).await;
+            if let Ok(id) = id {
+                response.headers_mut().entry("x-amz-request-id").or_insert(id);
+            }
+            response
+        }
         None => {
             let error =
                 Error::new("NotImplemented", "this server has no object store").with_status(501);

@@ -8,7 +8,7 @@ use crate::pattern::Pattern;
 use crate::service::Service;
 use crate::shape::{Kind, Member, Shape, ShapeId, Structure};
 
-/// Everything about a value that does not fit; its text is what AWS answers with `ValidationException`.
+/// Everything about a value that does not fit; its text is what AWS answers, as [`error_code`] says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violations(pub Vec<Violation>);
 
@@ -62,6 +62,17 @@ pub fn validate(service: &Service, shape: ShapeId, value: &Value) -> Result<(), 
     let mut found = Vec::new();
     check(service, shape, value, &Path::Root, &mut found);
     if found.is_empty() { Ok(()) } else { Err(Violations(found)) }
+}
+
+/// The error under which a service tells violations of its model.
+pub fn error_code(service: &Service) -> &'static str {
+    match service.entry.name {
+        "logs" => "InvalidParameterException",
+        _ if service.entry.protocols == ["query"] => "ValidationError",
+        // sagemaker-runtime calls it so in its own model.
+        _ if service.shape_named("ValidationError").is_some() => "ValidationError",
+        _ => "ValidationException",
+    }
 }
 
 /// Where in the value we are; text only when there is something to tell.

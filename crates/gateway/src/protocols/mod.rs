@@ -6,6 +6,9 @@ pub(crate) mod query;
 pub(crate) mod rest_json;
 mod xml;
 
+#[cfg(test)]
+mod tests;
+
 use http::Response;
 use models::conform::Malformed;
 use models::shape::{Kind, Shape};
