@@ -13,12 +13,15 @@ mod page;
 mod record;
 
 pub mod arn;
+pub mod cloudwatch;
+pub mod iam;
 pub mod integrations;
 pub mod logs;
 pub mod s3;
 pub mod sagemaker;
 pub mod sagemaker_runtime;
 pub mod stepfunctions;
+pub mod sts;
 
 pub use caller::{Caller, Origin};
 pub use context::{Clock, Context, Settings};
@@ -28,11 +31,14 @@ pub use operation::{Body, Input, Operation, Output, Service, typed};
 /// Every service we answer for; one line each.
 #[rustfmt::skip]
 pub static SERVICES: &[&Service] = &[
+    &cloudwatch::SERVICE,
+    &iam::SERVICE,
     &logs::SERVICE,
     &s3::SERVICE,
     &sagemaker::SERVICE,
     &sagemaker_runtime::SERVICE,
     &stepfunctions::SERVICE,
+    &sts::SERVICE,
 ];
 
 /// The one door. Finds the operation, asks whether the caller may, runs it.
@@ -53,7 +59,8 @@ pub async fn call(
     let Some(operation) = find(service, operation) else {
         return Err(Error::unknown_operation(service, operation));
     };
-    (operation.call)(context, caller, input).await
+    let caller = sts::resolve(context, caller).await?;
+    (operation.call)(context, &caller, input).await
 }
 
 /// The operation of that name, if we serve it.

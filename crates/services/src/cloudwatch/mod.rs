@@ -1,0 +1,133 @@
+//! CloudWatch metrics: datapoints as they were put, statistics made when they are asked for.
+
+mod get_metric_data;
+mod get_metric_statistics;
+mod list_metrics;
+mod put_metric_data;
+mod statistics;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use store::{Batch, Expect, Scan};
+
+use crate::operation::operation;
+use crate::record::Table;
+use crate::{Context, Error, Service};
+
+/// CloudWatch.
+pub static SERVICE: Service = Service {
+    name: "cloudwatch",
+    operations: &[
+        &operation!("PutMetricData", put_metric_data::put_metric_data),
+        &operation!("ListMetrics", list_metrics::list_metrics),
+        &operation!("GetMetricStatistics", get_metric_statistics::get_metric_statistics),
+        &operation!("GetMetricData", get_metric_data::get_metric_data),
+    ],
+};
+
+/// Keyed `account/region/HASH`: which metrics there are.
+const METRICS: Table<Metric> = Table::new("cloudwatch/metric");
+/// Keyed `account/region/HASH/MILLISECONDS/SEED`: points put together, under the time of the last.
+const POINTS: Table<Vec<Point>> = Table::new("cloudwatch/points");
+
+/// A metric's identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metric {
+    namespace: String,
+    metric_name: String,
+    /// In the order of their names.
+    dimensions: Vec<Dimension>,
+}
+
+/// A name and a value that tell one metric from another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Dimension {
+    /// `TrainingJobName`.
+    pub name: String,
+    /// The job's name.
+    pub value: String,
+}
+
+/// One datapoint, or several with their statistics alone.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// Milliseconds since the epoch.
+    pub at: i64,
+    /// Sum of the values.
+    pub sum: f64,
+    /// How many values.
+    pub count: f64,
+    /// The smallest.
+    pub minimum: f64,
+    /// The greatest.
+    pub maximum: f64,
+}
+
+impl Point {
+    /// One value at a time.
+    pub fn of(at: i64, value: f64) -> Point {
+        Point { at, sum: value, count: 1.0, minimum: value, maximum: value }
+    }
+}
+
+/// Adds datapoints to a metric: `dimensions` are names and values.
+pub async fn put(
+    context: &Context,
+    account: &str,
+    region: &str,
+    namespace: &str,
+    metric: &str,
+    dimensions: &[(&str, &str)],
+    points: &[Point],
+) -> Result<(), Error> {
+    let mut dimensions: Vec<Dimension> = dimensions
+        .iter()
+        .map(|(name, value)| Dimension { name: (*name).to_owned(), value: (*value).to_owned() })
+        .collect();
+    dimensions.sort();
+    let (namespace, metric_name) = (namespace.to_owned(), metric.to_owned());
+    add(context, account, region, &Metric { namespace, metric_name, dimensions }, points).await
+}
+
+async fn add(
+    context: &Context,
+    account: &str,
+    region: &str,
+    metric: &Metric,
+    points: &[Point],
+) -> Result<(), Error> {
+    let Some(last) = points.iter().map(|point| point.at).max() else { return Ok(()) };
+    let key = key(account, region, metric);
+    METRICS.insert(context, &key, metric).await?;
+    let seed = context.clock.moment().seed;
+    let key = format!("{key}/{last:015}/{seed:016x}");
+    let records = vec![POINTS.write(&key, &points.to_vec(), Expect::Any)?];
+    Ok(context.store.commit(Batch { records, ..Batch::default() }).await?)
+}
+
+/// A metric's points with `start <= at < end` (milliseconds), in the order of time.
+async fn points(
+    context: &Context,
+    account: &str,
+    region: &str,
+    metric: &Metric,
+    start: i64,
+    end: i64,
+) -> Result<Vec<Point>, Error> {
+    let key = key(account, region, metric);
+    // Points lie under the time of the last of their batch: earlier batches hold nothing of interest.
+    let mut scan = Scan::prefix(format!("{key}/"), usize::MAX >> 1);
+    scan.from = format!("{key}/{:015}", start.max(0));
+    let batches = POINTS.list(context, scan).await?;
+    let mut points: Vec<Point> = batches.into_iter().flat_map(|batch| batch.value).collect();
+    points.retain(|point| start <= point.at && point.at < end);
+    points.sort_by_key(|point| point.at);
+    Ok(points)
+}
+
+fn key(account: &str, region: &str, metric: &Metric) -> String {
+    let identity = serde_json::to_string(metric).unwrap_or_default();
+    format!("{account}/{region}/{}", hex::encode(&Sha256::digest(identity.as_bytes())[..16]))
+}

@@ -1,0 +1,182 @@
+//! AWS Identity and Access Management: roles, policies, users as stored objects.
+//!
+//! IAM is global: its objects are apart by account alone.
+
+mod access_keys;
+mod attached_policies;
+mod document;
+mod inline_policies;
+mod list;
+mod policies;
+mod policy_versions;
+mod roles;
+mod tags;
+mod users;
+
+use asl::Moment;
+use serde::{Deserialize, Serialize};
+
+use crate::operation::operation;
+use crate::record::Table;
+use crate::{Error, Service};
+
+pub(crate) use access_keys::{AccessKey, find_access_key};
+pub(crate) use roles::{DEFAULT_ROLE, find_role};
+
+/// IAM.
+pub static SERVICE: Service = Service {
+    name: "iam",
+    operations: &[
+        &operation!("CreateRole", roles::create_role),
+        &operation!("GetRole", roles::get_role),
+        &operation!("ListRoles", roles::list_roles),
+        &operation!("UpdateRole", roles::update_role),
+        &operation!("UpdateAssumeRolePolicy", roles::update_assume_role_policy),
+        &operation!("DeleteRole", roles::delete_role),
+        &operation!("PutRolePolicy", inline_policies::put_role_policy),
+        &operation!("GetRolePolicy", inline_policies::get_role_policy),
+        &operation!("ListRolePolicies", inline_policies::list_role_policies),
+        &operation!("DeleteRolePolicy", inline_policies::delete_role_policy),
+        &operation!("AttachRolePolicy", attached_policies::attach_role_policy),
+        &operation!("DetachRolePolicy", attached_policies::detach_role_policy),
+        &operation!("ListAttachedRolePolicies", attached_policies::list_attached_role_policies),
+        &operation!("TagRole", tags::tag_role),
+        &operation!("UntagRole", tags::untag_role),
+        &operation!("ListRoleTags", tags::list_role_tags),
+        &operation!("CreatePolicy", policies::create_policy),
+        &operation!("GetPolicy", policies::get_policy),
+        &operation!("ListPolicies", policies::list_policies),
+        &operation!("DeletePolicy", policies::delete_policy),
+        &operation!("TagPolicy", tags::tag_policy),
+        &operation!("UntagPolicy", tags::untag_policy),
+        &operation!("ListPolicyTags", tags::list_policy_tags),
+        &operation!("CreatePolicyVersion", policy_versions::create_policy_version),
+        &operation!("GetPolicyVersion", policy_versions::get_policy_version),
+        &operation!("ListPolicyVersions", policy_versions::list_policy_versions),
+        &operation!("SetDefaultPolicyVersion", policy_versions::set_default_policy_version),
+        &operation!("DeletePolicyVersion", policy_versions::delete_policy_version),
+        &operation!("CreateUser", users::create_user),
+        &operation!("GetUser", users::get_user),
+        &operation!("ListUsers", users::list_users),
+        &operation!("DeleteUser", users::delete_user),
+        &operation!("CreateAccessKey", access_keys::create_access_key),
+        &operation!("ListAccessKeys", access_keys::list_access_keys),
+        &operation!("DeleteAccessKey", access_keys::delete_access_key),
+    ],
+};
+
+/// Keyed `account/name`.
+const ROLES: Table<Role> = Table::new("iam/role");
+/// Keyed `account/name`.
+const POLICIES: Table<Policy> = Table::new("iam/policy");
+/// Keyed `account/name`.
+const USERS: Table<User> = Table::new("iam/user");
+
+/// A role.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Role {
+    pub name: String,
+    pub id: String,
+    pub path: String,
+    pub arn: String,
+    pub created_at: i64,
+    /// JSON text, as given.
+    pub trust: String,
+    pub description: Option<String>,
+    pub max_session_seconds: u32,
+    pub boundary: Option<String>,
+    pub tags: Vec<Tag>,
+    /// Inline policies: name and JSON text, by name.
+    pub inline: std::collections::BTreeMap<String, String>,
+    /// ARNs of attached policies, in the order they were attached.
+    pub attached: Vec<String>,
+}
+
+/// A managed policy of the account's.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Policy {
+    pub name: String,
+    pub id: String,
+    pub path: String,
+    pub arn: String,
+    pub description: Option<String>,
+    pub created_at: i64,
+    pub updated_at: i64,
+    pub tags: Vec<Tag>,
+    /// Number of the version in force.
+    pub default_version: u64,
+    pub last_version: u64,
+    /// Newest last.
+    pub versions: Vec<PolicyVersion>,
+}
+
+/// One version of a policy.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PolicyVersion {
+    pub number: u64,
+    /// JSON text, as given.
+    pub document: String,
+    pub created_at: i64,
+}
+
+/// A user.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct User {
+    name: String,
+    id: String,
+    path: String,
+    arn: String,
+    created_at: i64,
+    tags: Vec<Tag>,
+}
+
+/// One tag.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Tag {
+    pub key: String,
+    #[serde(default)]
+    pub value: String,
+}
+
+fn key(account: &str, name: &str) -> String {
+    format!("{account}/{name}")
+}
+
+fn no_such_entity(message: impl Into<String>) -> Error {
+    Error::new("NoSuchEntity", message).with_status(404)
+}
+
+fn already_exists(kind: &str, name: &str) -> Error {
+    Error::new("EntityAlreadyExists", format!("{kind} with name {name} already exists."))
+        .with_status(409)
+}
+
+fn delete_conflict(message: &str) -> Error {
+    Error::new("DeleteConflict", message).with_status(409)
+}
+
+/// A unique id as IAM makes them: four letters for the kind and seventeen more.
+fn unique_id(prefix: &str, moment: Moment) -> String {
+    format!("{prefix}{}", letters(moment, prefix, 17))
+}
+
+fn letters(moment: Moment, stream: &str, count: usize) -> String {
+    const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let mut dice = moment.dice(stream);
+    (0..count).map(|_| char::from(LETTERS[(dice.next_u64() >> 59) as usize])).collect()
+}
+
+/// `arn:aws:iam::ACCOUNT:KIND/PATH/NAME`.
+fn arn(region: &str, account: &str, kind: &str, path: &str, name: &str) -> String {
+    format!("arn:{}:iam::{account}:{kind}{path}{name}", crate::arn::partition(region))
+}
+
+fn seconds(milliseconds: i64) -> f64 {
+    // IAM tells whole seconds.
+    (milliseconds / 1000) as f64
+}
+
+fn root() -> String {
+    "/".to_owned()
+}

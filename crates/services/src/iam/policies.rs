@@ -1,0 +1,230 @@
+//! Managed policies of the account.
+
+use serde::{Deserialize, Serialize};
+use store::Scan;
+
+use super::document::{self, Kind};
+use super::list::{self, End};
+use super::{
+    POLICIES, Policy, PolicyVersion, ROLES, Tag, arn, delete_conflict, key, no_such_entity, root,
+    seconds, unique_id,
+};
+use crate::record::Found;
+use crate::{Caller, Context, Error};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct CreateRequest {
+    policy_name: String,
+    #[serde(default = "root")]
+    path: String,
+    policy_document: String,
+    description: Option<String>,
+    #[serde(default)]
+    tags: Vec<Tag>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct PolicyResponse {
+    policy: Shown,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Shown {
+    policy_name: String,
+    policy_id: String,
+    arn: String,
+    path: String,
+    default_version_id: String,
+    attachment_count: usize,
+    permissions_boundary_usage_count: usize,
+    is_attachable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    create_date: f64,
+    update_date: f64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<Tag>,
+}
+
+fn shown(policy: Policy, attachment_count: usize) -> Shown {
+    Shown {
+        policy_name: policy.name,
+        policy_id: policy.id,
+        arn: policy.arn,
+        path: policy.path,
+        default_version_id: format!("v{}", policy.default_version),
+        attachment_count,
+        permissions_boundary_usage_count: 0,
+        is_attachable: true,
+        description: policy.description,
+        create_date: seconds(policy.created_at),
+        update_date: seconds(policy.updated_at),
+        tags: policy.tags,
+    }
+}
+
+pub(super) async fn create_policy(
+    context: &Context,
+    caller: &Caller,
+    request: CreateRequest,
+) -> Result<PolicyResponse, Error> {
+    document::check(&request.policy_document, Kind::Identity)?;
+    let moment = context.clock.moment();
+    let now = moment.now.0;
+    let version = PolicyVersion { number: 1, document: request.policy_document, created_at: now };
+    let policy = Policy {
+        arn: arn(&caller.region, &caller.account, "policy", &request.path, &request.policy_name),
+        id: unique_id("ANPA", moment),
+        path: request.path,
+        description: request.description,
+        created_at: now,
+        updated_at: now,
+        tags: request.tags,
+        default_version: 1,
+        last_version: 1,
+        versions: vec![version],
+        name: request.policy_name,
+    };
+    if !POLICIES.insert(context, &key(&caller.account, &policy.name), &policy).await? {
+        return Err(Error::new(
+            "EntityAlreadyExists",
+            format!(
+                "A policy called {} already exists. Duplicate names are not allowed.",
+                policy.name
+            ),
+        )
+        .with_status(409));
+    }
+    let mut shown = shown(policy, 0);
+    shown.description = None;
+    Ok(PolicyResponse { policy: shown })
+}
+
+/// Whether a policy is one of AWS's own.
+pub(super) fn is_of_aws(arn: &str) -> bool {
+    arn.splitn(6, ':').nth(4) == Some("aws")
+}
+
+/// A policy of the caller's account.
+///
+/// # Errors
+/// `NoSuchEntity`.
+pub(super) async fn find(
+    context: &Context,
+    caller: &Caller,
+    policy_arn: &str,
+) -> Result<Found<Policy>, Error> {
+    let name = policy_arn.rsplit('/').next().unwrap_or_default();
+    let found = POLICIES.get(context, &key(&caller.account, name)).await?;
+    found.filter(|found| found.value.arn == policy_arn).ok_or_else(|| missing(policy_arn))
+}
+
+/// Changes a policy.
+pub(super) async fn change<R>(
+    context: &Context,
+    caller: &Caller,
+    policy_arn: &str,
+    change: impl FnMut(&mut Policy) -> Result<R, Error> + Send,
+) -> Result<R, Error> {
+    let found = find(context, caller, policy_arn).await?;
+    POLICIES.update(context, &found.key, change).await?.ok_or_else(|| missing(policy_arn))
+}
+
+fn missing(policy_arn: &str) -> Error {
+    if is_of_aws(policy_arn) {
+        return no_such_entity(format!(
+            "Policy {policy_arn} is one of AWS's: it can be attached, its document is not stored here."
+        ));
+    }
+    no_such_entity(format!("Policy {policy_arn} does not exist or is not attachable."))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ByArn {
+    policy_arn: String,
+}
+
+pub(super) async fn get_policy(
+    context: &Context,
+    caller: &Caller,
+    request: ByArn,
+) -> Result<PolicyResponse, Error> {
+    let policy = find(context, caller, &request.policy_arn).await?.value;
+    let attachments = attachments(context, caller).await?;
+    let count = attachments.iter().filter(|arn| **arn == policy.arn).count();
+    Ok(PolicyResponse { policy: shown(policy, count) })
+}
+
+/// ARNs of the policies attached to the account's roles, once for each role.
+async fn attachments(context: &Context, caller: &Caller) -> Result<Vec<String>, Error> {
+    let scan = Scan::prefix(key(&caller.account, ""), usize::MAX >> 1);
+    let roles = ROLES.list(context, scan).await?;
+    Ok(roles.into_iter().flat_map(|role| role.value.attached).collect())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListRequest {
+    #[serde(default)]
+    only_attached: bool,
+    #[serde(default)]
+    path_prefix: String,
+    scope: Option<String>,
+    marker: Option<String>,
+    max_items: Option<usize>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListResponse {
+    policies: Vec<Shown>,
+    #[serde(flatten)]
+    end: End,
+}
+
+/// The account's policies; AWS's own are not stored and not listed.
+pub(super) async fn list_policies(
+    context: &Context,
+    caller: &Caller,
+    request: ListRequest,
+) -> Result<ListResponse, Error> {
+    let attachments = attachments(context, caller).await?;
+    let count = |arn: &str| attachments.iter().filter(|attached| *attached == arn).count();
+    let scan = Scan::prefix(key(&caller.account, ""), usize::MAX >> 1);
+    let mut policies: Vec<Policy> =
+        POLICIES.list(context, scan).await?.into_iter().map(|found| found.value).collect();
+    policies.retain(|policy| {
+        request.scope.as_deref() != Some("AWS")
+            && policy.path.starts_with(&request.path_prefix)
+            && (!request.only_attached || count(&policy.arn) > 0)
+    });
+    let (page, end) =
+        list::cut(policies, |policy| &policy.name, request.marker.as_deref(), request.max_items)?;
+    let shown = |policy: Policy| {
+        let count = count(&policy.arn);
+        Shown { tags: Vec::new(), description: None, ..shown(policy, count) }
+    };
+    Ok(ListResponse { policies: page.into_iter().map(shown).collect(), end })
+}
+
+pub(super) async fn delete_policy(
+    context: &Context,
+    caller: &Caller,
+    request: ByArn,
+) -> Result<(), Error> {
+    let found = find(context, caller, &request.policy_arn).await?;
+    if attachments(context, caller).await?.contains(&found.value.arn) {
+        return Err(delete_conflict("Cannot delete a policy attached to entities."));
+    }
+    if found.value.versions.len() > 1 {
+        return Err(delete_conflict(
+            "This policy has more than one version. Before you delete a policy, you must delete the \
+             policy's versions. The default version is deleted with the policy.",
+        ));
+    }
+    POLICIES.remove(context, &found.key).await
+}

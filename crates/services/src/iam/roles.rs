@@ -1,0 +1,278 @@
+//! Roles. The role `stepwell`, which unknown callers act with, is there in every account without
+//! having been made: it is stored when it is first asked for.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::Scan;
+
+use super::document::{self, Kind};
+use super::list::{self, End};
+use super::{
+    ROLES, Role, Tag, already_exists, arn, delete_conflict, key, no_such_entity, root, seconds,
+    unique_id,
+};
+use crate::record::Found;
+use crate::{Caller, Context, Error};
+
+/// The role of callers who are nobody in particular.
+pub(crate) const DEFAULT_ROLE: &str = "stepwell";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct CreateRequest {
+    #[serde(default = "root")]
+    path: String,
+    role_name: String,
+    assume_role_policy_document: String,
+    description: Option<String>,
+    max_session_duration: Option<u32>,
+    permissions_boundary: Option<String>,
+    #[serde(default)]
+    tags: Vec<Tag>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct RoleResponse {
+    role: Shown,
+}
+
+/// A role as answers show it.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Shown {
+    path: String,
+    role_name: String,
+    role_id: String,
+    arn: String,
+    create_date: f64,
+    assume_role_policy_document: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    max_session_duration: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permissions_boundary: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<Tag>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role_last_used: Option<serde_json::Value>,
+}
+
+impl From<Role> for Shown {
+    fn from(role: Role) -> Shown {
+        Shown {
+            path: role.path,
+            role_name: role.name,
+            role_id: role.id,
+            arn: role.arn,
+            create_date: seconds(role.created_at),
+            assume_role_policy_document: document::shown(&role.trust),
+            description: role.description,
+            max_session_duration: role.max_session_seconds,
+            permissions_boundary: role.boundary.map(
+                |arn| json!({ "PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn }),
+            ),
+            tags: role.tags,
+            role_last_used: None,
+        }
+    }
+}
+
+pub(super) async fn create_role(
+    context: &Context,
+    caller: &Caller,
+    request: CreateRequest,
+) -> Result<RoleResponse, Error> {
+    document::check(&request.assume_role_policy_document, Kind::Trust)?;
+    let moment = context.clock.moment();
+    let role = Role {
+        arn: arn(&caller.region, &caller.account, "role", &request.path, &request.role_name),
+        name: request.role_name,
+        id: unique_id("AROA", moment),
+        path: request.path,
+        created_at: moment.now.0,
+        trust: request.assume_role_policy_document,
+        description: request.description,
+        max_session_seconds: request.max_session_duration.unwrap_or(3600),
+        boundary: request.permissions_boundary,
+        tags: request.tags,
+        inline: Default::default(),
+        attached: Vec::new(),
+    };
+    if role.name == DEFAULT_ROLE {
+        find_role(context, caller, DEFAULT_ROLE).await?;
+    }
+    let mut shown = role.clone();
+    if !ROLES.insert(context, &key(&caller.account, &role.name), &role).await? {
+        return Err(already_exists("Role", &role.name));
+    }
+    shown.description = None;
+    Ok(RoleResponse { role: shown.into() })
+}
+
+/// A role of the caller's account.
+///
+/// # Errors
+/// `NoSuchEntity`.
+pub(crate) async fn find_role(
+    context: &Context,
+    caller: &Caller,
+    name: &str,
+) -> Result<Found<Role>, Error> {
+    let key = key(&caller.account, name);
+    if name == DEFAULT_ROLE && ROLES.get(context, &key).await?.is_none() {
+        ROLES.insert(context, &key, &default_role(context, caller)).await?;
+    }
+    ROLES.get(context, &key).await?.ok_or_else(|| missing(name))
+}
+
+fn default_role(context: &Context, caller: &Caller) -> Role {
+    let moment = context.clock.moment();
+    let trust = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": { "Service": ["states.amazonaws.com", "sagemaker.amazonaws.com"] },
+            "Action": "sts:AssumeRole",
+        }],
+    });
+    Role {
+        name: DEFAULT_ROLE.to_owned(),
+        id: unique_id("AROA", moment),
+        path: root(),
+        arn: arn(&caller.region, &caller.account, "role", "/", DEFAULT_ROLE),
+        created_at: moment.now.0,
+        trust: trust.to_string(),
+        description: Some("Callers whose access key nobody made act with this role".to_owned()),
+        max_session_seconds: 3600,
+        boundary: None,
+        tags: Vec::new(),
+        inline: Default::default(),
+        attached: Vec::new(),
+    }
+}
+
+fn missing(name: &str) -> Error {
+    no_such_entity(format!("The role with name {name} cannot be found."))
+}
+
+/// Changes a role.
+pub(super) async fn change<R>(
+    context: &Context,
+    caller: &Caller,
+    name: &str,
+    change: impl FnMut(&mut Role) -> Result<R, Error> + Send,
+) -> Result<R, Error> {
+    let found = find_role(context, caller, name).await?;
+    ROLES.update(context, &found.key, change).await?.ok_or_else(|| missing(name))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ByName {
+    role_name: String,
+}
+
+pub(super) async fn get_role(
+    context: &Context,
+    caller: &Caller,
+    request: ByName,
+) -> Result<RoleResponse, Error> {
+    let role = find_role(context, caller, &request.role_name).await?.value;
+    let mut shown = Shown::from(role);
+    shown.role_last_used = Some(json!({}));
+    Ok(RoleResponse { role: shown })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListRequest {
+    #[serde(default)]
+    path_prefix: String,
+    marker: Option<String>,
+    max_items: Option<usize>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListResponse {
+    roles: Vec<Shown>,
+    #[serde(flatten)]
+    end: End,
+}
+
+pub(super) async fn list_roles(
+    context: &Context,
+    caller: &Caller,
+    request: ListRequest,
+) -> Result<ListResponse, Error> {
+    find_role(context, caller, DEFAULT_ROLE).await?;
+    let scan = Scan::prefix(key(&caller.account, ""), usize::MAX >> 1);
+    let mut roles: Vec<Role> =
+        ROLES.list(context, scan).await?.into_iter().map(|found| found.value).collect();
+    roles.retain(|role| role.path.starts_with(&request.path_prefix));
+    let (roles, end) =
+        list::cut(roles, |role| &role.name, request.marker.as_deref(), request.max_items)?;
+    let shown = |role| Shown { tags: Vec::new(), ..Shown::from(role) };
+    Ok(ListResponse { roles: roles.into_iter().map(shown).collect(), end })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct UpdateRequest {
+    role_name: String,
+    description: Option<String>,
+    max_session_duration: Option<u32>,
+}
+
+pub(super) async fn update_role(
+    context: &Context,
+    caller: &Caller,
+    request: UpdateRequest,
+) -> Result<(), Error> {
+    change(context, caller, &request.role_name, |role| {
+        if let Some(description) = &request.description {
+            role.description = Some(description.clone());
+        }
+        if let Some(seconds) = request.max_session_duration {
+            role.max_session_seconds = seconds;
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct TrustRequest {
+    role_name: String,
+    policy_document: String,
+}
+
+pub(super) async fn update_assume_role_policy(
+    context: &Context,
+    caller: &Caller,
+    request: TrustRequest,
+) -> Result<(), Error> {
+    document::check(&request.policy_document, Kind::Trust)?;
+    change(context, caller, &request.role_name, |role| {
+        role.trust.clone_from(&request.policy_document);
+        Ok(())
+    })
+    .await
+}
+
+pub(super) async fn delete_role(
+    context: &Context,
+    caller: &Caller,
+    request: ByName,
+) -> Result<(), Error> {
+    let found = find_role(context, caller, &request.role_name).await?;
+    if !found.value.attached.is_empty() {
+        return Err(delete_conflict("Cannot delete entity, must detach all policies first."));
+    }
+    if !found.value.inline.is_empty() {
+        return Err(delete_conflict("Cannot delete entity, must delete policies first."));
+    }
+    ROLES.remove(context, &found.key).await
+}

@@ -1,0 +1,147 @@
+//! Users.
+
+use serde::{Deserialize, Serialize};
+use store::Scan;
+
+use super::list::{self, End};
+use super::{
+    Tag, USERS, User, access_keys, already_exists, arn, delete_conflict, key, no_such_entity, root,
+    seconds, unique_id,
+};
+use crate::record::Found;
+use crate::{Caller, Context, Error};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct CreateRequest {
+    #[serde(default = "root")]
+    path: String,
+    user_name: String,
+    #[serde(default)]
+    tags: Vec<Tag>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct UserResponse {
+    user: Shown,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Shown {
+    path: String,
+    user_name: String,
+    user_id: String,
+    arn: String,
+    create_date: f64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<Tag>,
+}
+
+impl From<User> for Shown {
+    fn from(user: User) -> Shown {
+        Shown {
+            path: user.path,
+            user_name: user.name,
+            user_id: user.id,
+            arn: user.arn,
+            create_date: seconds(user.created_at),
+            tags: user.tags,
+        }
+    }
+}
+
+pub(super) async fn create_user(
+    context: &Context,
+    caller: &Caller,
+    request: CreateRequest,
+) -> Result<UserResponse, Error> {
+    let moment = context.clock.moment();
+    let user = User {
+        arn: arn(&caller.region, &caller.account, "user", &request.path, &request.user_name),
+        name: request.user_name,
+        id: unique_id("AIDA", moment),
+        path: request.path,
+        created_at: moment.now.0,
+        tags: request.tags,
+    };
+    if USERS.insert(context, &key(&caller.account, &user.name), &user).await? {
+        Ok(UserResponse { user: user.into() })
+    } else {
+        Err(already_exists("User", &user.name))
+    }
+}
+
+/// A user of the caller's account; without a name, the caller.
+pub(super) async fn find(
+    context: &Context,
+    caller: &Caller,
+    name: Option<&str>,
+) -> Result<Found<User>, Error> {
+    let own = caller.arn.split_once(":user/").and_then(|(_, name)| name.rsplit('/').next());
+    let name = name.or(own).ok_or_else(|| {
+        Error::validation("Must specify userName when calling with non-User credentials")
+    })?;
+    let found = USERS.get(context, &key(&caller.account, name)).await?;
+    found.ok_or_else(|| no_such_entity(format!("The user with name {name} cannot be found.")))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ByName {
+    user_name: Option<String>,
+}
+
+pub(super) async fn get_user(
+    context: &Context,
+    caller: &Caller,
+    request: ByName,
+) -> Result<UserResponse, Error> {
+    let user = find(context, caller, request.user_name.as_deref()).await?.value;
+    Ok(UserResponse { user: user.into() })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListRequest {
+    #[serde(default)]
+    path_prefix: String,
+    marker: Option<String>,
+    max_items: Option<usize>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ListResponse {
+    users: Vec<Shown>,
+    #[serde(flatten)]
+    end: End,
+}
+
+pub(super) async fn list_users(
+    context: &Context,
+    caller: &Caller,
+    request: ListRequest,
+) -> Result<ListResponse, Error> {
+    let scan = Scan::prefix(key(&caller.account, ""), usize::MAX >> 1);
+    let mut users: Vec<User> =
+        USERS.list(context, scan).await?.into_iter().map(|found| found.value).collect();
+    users.retain(|user| user.path.starts_with(&request.path_prefix));
+    let (users, end) =
+        list::cut(users, |user| &user.name, request.marker.as_deref(), request.max_items)?;
+    let shown = |user| Shown { tags: Vec::new(), ..Shown::from(user) };
+    Ok(ListResponse { users: users.into_iter().map(shown).collect(), end })
+}
+
+pub(super) async fn delete_user(
+    context: &Context,
+    caller: &Caller,
+    request: ByName,
+) -> Result<(), Error> {
+    let user = find(context, caller, request.user_name.as_deref()).await?;
+    if !access_keys::of_user(context, &caller.account, &user.value.name).await?.is_empty() {
+        return Err(delete_conflict("Cannot delete entity, must delete access keys first."));
+    }
+    USERS.remove(context, &user.key).await
+}

@@ -1,0 +1,20 @@
+//! AWS Security Token Service: who is asking, and temporary credentials.
+
+mod assume_role;
+mod caller_identity;
+mod credentials;
+
+use crate::Service;
+use crate::operation::operation;
+
+pub use credentials::resolve;
+
+/// STS.
+pub static SERVICE: Service = Service {
+    name: "sts",
+    operations: &[
+        &operation!("GetCallerIdentity", caller_identity::get_caller_identity),
+        &operation!("AssumeRole", assume_role::assume_role),
+        &operation!("GetSessionToken", assume_role::get_session_token),
+    ],
+};
