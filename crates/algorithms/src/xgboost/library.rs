@@ -5,6 +5,7 @@
 //! side would mix their registries. Loading a second version is therefore an error.
 #![allow(unsafe_code)]
 
+use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_float, c_int, c_void};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
@@ -68,7 +69,11 @@ pub enum Output {
 }
 
 static LOADED: OnceLock<Mutex<Option<&'static Library>>> = OnceLock::new();
-static MESSAGES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+thread_local! {
+    // XGBoost keeps its log callback by thread too.
+    static MESSAGES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
 
 impl Library {
     /// Loads the library at `path`, or hands out the one that is loaded already if it is the same version.
@@ -149,15 +154,15 @@ impl Library {
             }
             // SAFETY: XGBoost hands over a NUL-terminated string that lives for the call.
             let text = unsafe { CStr::from_ptr(message) }.to_string_lossy().trim_end().to_owned();
-            MESSAGES.lock().unwrap_or_else(|poison| poison.into_inner()).push(text);
+            MESSAGES.with_borrow_mut(|messages| messages.push(text));
         }
         // SAFETY: a plain function pointer that lives as long as the program.
         unsafe { (self.api.register_log_callback)(Some(keep)) };
     }
 
-    /// What XGBoost has said since the last call.
+    /// What XGBoost has said on this thread since the last call.
     pub fn take_messages(&self) -> Vec<String> {
-        std::mem::take(&mut *MESSAGES.lock().unwrap_or_else(|poison| poison.into_inner()))
+        MESSAGES.take()
     }
 
     /// A matrix of `rows` × `columns` values, row by row; NaN is missing. The values are copied.

@@ -358,7 +358,7 @@ fn read_data(
         .into_iter()
         .chain(validation.as_ref().and_then(Dataset::lowest_feature))
         .min();
-    let counts_from_one = lowest == Some(1);
+    let counts_from_one = channels.content_type == ContentType::Libsvm && lowest == Some(1);
     if counts_from_one {
         train.count_from_zero();
         validation.iter_mut().for_each(Dataset::count_from_zero);

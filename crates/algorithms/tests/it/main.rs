@@ -4,4 +4,5 @@
 mod hyperparameters;
 mod library;
 mod parity;
+mod serving;
 mod training;

@@ -129,7 +129,7 @@ fn a_job_from_files_to_model() {
     assert_eq!((outcome.rounds, outcome.best_round, outcome.stopped), (12, None, false));
     assert!(log.contains("INFO: Train matrix has 800 rows and 5 columns\n"), "{log}");
     assert!(log.contains("reg:linear is now called reg:squarederror"), "{log}");
-    let lines: Vec<_> = log.lines().filter(|line| line.starts_with('[')).collect();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("]#011")).collect();
     assert_eq!(lines.len(), 12, "{log}");
     let (train_rmse, validation_rmse) = lines[11]
         .strip_prefix("[11]#011train-rmse:")

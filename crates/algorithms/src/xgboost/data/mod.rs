@@ -5,9 +5,10 @@ mod csv;
 mod files;
 mod libsvm;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::library::{Library, LibraryError, Matrix, Sparse};
+use super::recordio::{self, Records};
 use crate::Failure;
 use content_type::ContentType;
 
@@ -64,14 +65,44 @@ pub fn read(
     let data = match reading.content_type {
         ContentType::Csv => csv::read(&files, reading.csv_weights, notes)?,
         ContentType::Libsvm => libsvm::read(&files)?,
-        ContentType::Parquet | ContentType::RecordIo => {
+        ContentType::RecordIo => read_records(&files)?,
+        ContentType::Parquet => {
             return Err(Failure::user(format!(
-                "content type `{}` is not supported here yet: give the data as `text/csv` or `text/libsvm`",
+                "content type `{}` is not supported here yet: give the data as `text/csv`, `text/libsvm` or \
+                 `application/x-recordio-protobuf`",
                 reading.content_type.name()
             )));
         }
     };
     Ok(data.filter(|data| !data.labels.is_empty()))
+}
+
+fn read_records(files: &[PathBuf]) -> Result<Option<Dataset>, Failure> {
+    let mut whole: Option<Dataset> = None;
+    for file in files {
+        let bytes = std::fs::read(file).map_err(|error| Failure::io("read", file, &error))?;
+        let fail = |what: String| {
+            let name = name_of(file);
+            Failure::user(format!(
+                "Failed to load recordio-protobuf data with exception:\nfile '{name}', {what}"
+            ))
+        };
+        let Records { features, labels } = recordio::read(&bytes).map_err(fail)?;
+        if labels.len() != features.rows() {
+            return Err(fail(format!(
+                "it has {} records and {} labels",
+                features.rows(),
+                labels.len()
+            )));
+        }
+        let part =
+            Dataset { features: Features::Sparse(features), labels, weights: None, queries: None };
+        whole = Some(match whole {
+            Some(whole) => whole.join(part)?,
+            None => part,
+        });
+    }
+    Ok(whole)
 }
 
 impl Dataset {
@@ -88,7 +119,7 @@ impl Dataset {
         }
     }
 
-    /// The smallest number of a feature in libsvm data.
+    /// The smallest number of a feature in sparse data.
     pub fn lowest_feature(&self) -> Option<u32> {
         match &self.features {
             Features::Dense { .. } => None,
