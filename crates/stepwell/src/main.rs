@@ -1,2 +1,103 @@
-//! The stepwell binary: configuration, the clock, the loops, the commands.
-fn main() {}
+//! Stepwell: AWS Step Functions and SageMaker pipelines on your own machine, in one binary.
+
+mod client;
+mod clock;
+mod commands;
+mod config;
+mod log;
+mod programs;
+mod progress;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use config::ServerFlags;
+
+/// AWS Step Functions and SageMaker pipelines on your own machine.
+///
+/// One server answers boto3, the AWS CLI and the Step Functions and SageMaker SDKs: jobs really train,
+/// endpoints really serve, executions survive a crash.
+#[derive(Parser)]
+#[command(name = "stepwell", version, arg_required_else_help = true, after_long_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  stepwell demo                                   train, deploy and ask a model, end to end
+  stepwell serve                                  serve on http://127.0.0.1:4566, data in ./.stepwell
+  eval \"$(stepwell env)\"                          point this shell's AWS clients at the server
+  stepwell run hello.asl.json --input '{\"a\": 1}'  run a state machine without a server
+  stepwell history EXECUTION_ARN                  what an execution did";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve AWS's APIs on one port until SIGTERM or Ctrl-C
+    ///
+    /// Everything is kept in the data folder; a server killed at any moment goes on where it was when
+    /// it is started again. A second server on the same folder is refused.
+    Serve(ServerFlags),
+    /// Print what a shell or a notebook needs to use the server
+    ///
+    /// eval "$(stepwell env)" sets the endpoint, dummy credentials and the proxy that the SageMaker
+    /// SDKs need, whose STS address is fixed.
+    Env(commands::env::Flags),
+    /// Train, deploy and ask a model with the Bike Sharing data: the product in half a minute
+    Demo(commands::demo::Flags),
+    /// Run a state machine from a file to its end; its output goes to standard output
+    ///
+    /// Without --endpoint everything happens in this process. The exit status is 0 when the execution
+    /// succeeded, 1 when it did not.
+    Run(commands::run::Flags),
+    /// Start an execution
+    Start(commands::start::Flags),
+    /// Describe a state machine or an execution
+    Describe(commands::describe::Flags),
+    /// List state machines, or the executions of one
+    List(commands::list::Flags),
+    /// Show an execution's events
+    History(commands::history::Flags),
+    /// Stop an execution
+    Stop(commands::stop::Flags),
+    /// Show the log of a training or transform job, or of an endpoint
+    Logs(commands::logs::Flags),
+    /// Check a definition; needs no server
+    Validate(commands::validate::Flags),
+    /// The supervisor of a job (started by the server)
+    #[command(hide = true)]
+    RunJob { folder: PathBuf },
+    /// The worker of a job (started by its supervisor)
+    #[command(hide = true)]
+    RunWorker { folder: PathBuf },
+    /// The process of an endpoint (started by the server)
+    #[command(hide = true)]
+    RunEndpoint { folder: PathBuf },
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Serve(flags) => commands::serve::run(&flags),
+        Command::Env(flags) => commands::env::run(&flags),
+        Command::Demo(flags) => commands::demo::run(&flags),
+        Command::Run(flags) => commands::run::run(&flags),
+        Command::Start(flags) => commands::start::run(&flags),
+        Command::Describe(flags) => commands::describe::run(&flags),
+        Command::List(flags) => commands::list::run(&flags),
+        Command::History(flags) => commands::history::run(&flags),
+        Command::Stop(flags) => commands::stop::run(&flags),
+        Command::Logs(flags) => commands::logs::run(&flags),
+        Command::Validate(flags) => commands::validate::run(&flags),
+        Command::RunJob { folder } => commands::run_job::supervise(&folder),
+        Command::RunWorker { folder } => commands::run_job::work(&folder),
+        Command::RunEndpoint { folder } => commands::run_endpoint::run(&folder),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::from(2)
+    })
+}

@@ -30,6 +30,8 @@ pub trait Programs: Send + Sync + 'static {
     fn image(&self, image: &str) -> Option<Image>;
     /// Our own executable; `run-job FOLDER` and `run-endpoint FOLDER` are its words.
     fn executable(&self) -> PathBuf;
+    /// What its children are told by environment variables.
+    fn environment(&self) -> Vec<(String, String)>;
 }
 
 /// An image that is built in.
@@ -170,6 +172,22 @@ pub async fn run(context: Arc<Context>) -> Result<(), Error> {
     Ok(())
 }
 
+/// Ends the processes of every job that has not ended, and waits for them: for those who leave nothing behind.
+pub async fn end_all(context: &Context) -> Result<(), Error> {
+    let jobs = resource::all::<TrainingJob>(context).await?;
+    let training =
+        jobs.into_iter().filter(|job| !job.value.progress.ended()).map(|job| job.value.folder);
+    let jobs = resource::all::<TransformJob>(context).await?;
+    let transform =
+        jobs.into_iter().filter(|job| !job.value.progress.ended()).map(|job| job.value.folder);
+    for name in training.chain(transform) {
+        let folder = super::jobs::folder(context, &name);
+        ask_to_stop(&folder);
+        wait_for(&folder, None).await.map_err(|error| super::jobs::disk(&folder, &error))?;
+    }
+    Ok(())
+}
+
 async fn left_over(context: &Context) -> Result<Vec<Work>, Error> {
     let mut work = Vec::new();
     for stored in resource::all::<TrainingJob>(context).await? {
@@ -229,6 +247,7 @@ pub(super) fn start_job(runner: &Runner, folder: &Path) -> std::io::Result<Child
     Command::new(runner.programs.executable())
         .arg("run-job")
         .arg(folder)
+        .envs(runner.programs.environment())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(errors)
@@ -242,6 +261,7 @@ pub(super) fn start_endpoint(runner: &Runner, folder: &Path, log: &Path) -> std:
     Command::new(runner.programs.executable())
         .arg("run-endpoint")
         .arg(folder)
+        .envs(runner.programs.environment())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(errors)

@@ -1,0 +1,31 @@
+//! The only clock and the only dice in the program.
+
+use asl::{Moment, Timestamp};
+use services::Clock;
+
+/// The computer's time and the operating system's randomness.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn moment(&self) -> Moment {
+        Moment { now: now(), seed: seed() }
+    }
+}
+
+/// The time.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that asks the time")]
+pub fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Timestamp(since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
+}
+
+/// A seed nobody can guess: task tokens and secrets are derived from it.
+fn seed() -> u64 {
+    let mut bytes = [0; 8];
+    if getrandom::fill(&mut bytes).is_err() {
+        // Without randomness tokens could be guessed: better no server than such a one.
+        tracing::error!("the operating system gives no random numbers");
+        std::process::abort();
+    }
+    u64::from_le_bytes(bytes)
+}

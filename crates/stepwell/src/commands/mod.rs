@@ -1,0 +1,15 @@
+//! One file per command: its flags and what it does.
+
+pub mod demo;
+pub mod describe;
+pub mod env;
+pub mod history;
+pub mod list;
+pub mod logs;
+pub mod run;
+pub mod run_endpoint;
+pub mod run_job;
+pub mod serve;
+pub mod start;
+pub mod stop;
+pub mod validate;

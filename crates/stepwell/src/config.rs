@@ -1,0 +1,199 @@
+//! Configuration: flags before environment before `stepwell.toml` before defaults. Every flag of
+//! `serve` has a key of the same name (dashes as underscores).
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+
+/// Where a server listens unless told otherwise.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:4566";
+/// Where a server keeps everything unless told otherwise.
+pub const DEFAULT_DATA: &str = "./.stepwell";
+/// The account of callers who name none.
+pub const DEFAULT_ACCOUNT: &str = "000000000000";
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The flags of everything that starts a server.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ServerFlags {
+    /// The data folder: database, objects, jobs, logs. Made if it is missing [default: ./.stepwell]
+    #[arg(long, value_name = "DIR", env = "STEPWELL_DATA")]
+    pub data: Option<PathBuf>,
+    /// The configuration file [default: stepwell.toml beside the data folder, if there is one]
+    #[arg(long, value_name = "FILE", env = "STEPWELL_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The address to listen on; port 0 takes a free one [default: 127.0.0.1:4566]
+    #[arg(long, value_name = "ADDRESS", env = "STEPWELL_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// The account of callers whose access key is not an account number [default: 000000000000]
+    #[arg(long, value_name = "DIGITS", env = "STEPWELL_ACCOUNT")]
+    pub account: Option<String>,
+    /// How log lines look on standard error [default: human]
+    #[arg(long, value_enum, env = "STEPWELL_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// What is logged: error, warn, info, debug, trace, or a filter such as info,engine=debug [default: info]
+    #[arg(long, value_name = "FILTER", env = "STEPWELL_LOG")]
+    pub log: Option<String>,
+    /// Jobs that run at once; the others wait in Starting [default: 1]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// CPUs of one job [default: all, divided by --jobs]
+    #[arg(long, value_name = "N")]
+    pub cpus_per_job: Option<usize>,
+    /// The XGBoost library, or a folder with several [default: searched beside the program, in DATA/lib, in virtual environments]
+    #[arg(long, value_name = "PATH", env = "STEPWELL_XGBOOST_LIB")]
+    pub xgboost_lib: Option<PathBuf>,
+    /// Refuse jobs whose image wants a version of XGBoost that is not installed, rather than use another
+    #[arg(long)]
+    pub xgboost_exact: bool,
+    /// Web origins whose pages may call, e.g. https://example.org (repeatable)
+    #[arg(long, value_name = "ORIGIN")]
+    pub allowed_origins: Vec<String>,
+    /// Further host names we may be called by, e.g. stepwell.internal (repeatable)
+    #[arg(long, value_name = "HOST")]
+    pub allowed_hosts: Vec<String>,
+}
+
+/// `stepwell.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    data: Option<PathBuf>,
+    listen: Option<SocketAddr>,
+    account: Option<String>,
+    log_format: Option<LogFormat>,
+    log: Option<String>,
+    jobs: Option<usize>,
+    cpus_per_job: Option<usize>,
+    xgboost_lib: Option<PathBuf>,
+    xgboost_exact: Option<bool>,
+    allowed_origins: Vec<String>,
+    allowed_hosts: Vec<String>,
+}
+
+/// What a server is started with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The data folder, absolute.
+    pub data: PathBuf,
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// The default account.
+    pub account: String,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// What is logged.
+    pub log: String,
+    /// Jobs that run at once.
+    pub jobs: usize,
+    /// CPUs of one job.
+    pub cpus_per_job: usize,
+    /// Where to look for XGBoost first.
+    pub xgboost_lib: Option<PathBuf>,
+    /// Refuse other versions than the one wanted.
+    pub xgboost_exact: bool,
+    /// Web origins whose pages may call.
+    pub allowed_origins: Vec<String>,
+    /// Further host names.
+    pub allowed_hosts: Vec<String>,
+}
+
+impl Config {
+    /// Puts flags, environment, file and defaults together.
+    ///
+    /// # Errors
+    /// A configuration file that cannot be read, or says what is not understood, with its line.
+    pub fn load(flags: &ServerFlags) -> anyhow::Result<Config> {
+        let file = read_file(flags)?;
+        let data = flags.data.clone().or(file.data).unwrap_or_else(|| DEFAULT_DATA.into());
+        let account =
+            flags.account.clone().or(file.account).unwrap_or_else(|| DEFAULT_ACCOUNT.into());
+        anyhow::ensure!(
+            account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()),
+            "the account `{account}` is not twelve digits"
+        );
+        let listen = match flags.listen.or(file.listen) {
+            Some(listen) => listen,
+            None => DEFAULT_LISTEN.parse().context("the default address")?,
+        };
+        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+        let jobs = flags.jobs.or(file.jobs).unwrap_or(1).max(1);
+        Ok(Config {
+            data: std::path::absolute(&data)
+                .with_context(|| format!("the data folder `{}`", data.display()))?,
+            listen,
+            account,
+            log_format: flags.log_format.or(file.log_format).unwrap_or_default(),
+            log: flags.log.clone().or(file.log).unwrap_or_else(|| "info".into()),
+            jobs,
+            cpus_per_job: flags.cpus_per_job.or(file.cpus_per_job).unwrap_or(cpus / jobs).max(1),
+            xgboost_lib: flags.xgboost_lib.clone().or(file.xgboost_lib),
+            xgboost_exact: flags.xgboost_exact || file.xgboost_exact.unwrap_or(false),
+            allowed_origins: [flags.allowed_origins.clone(), file.allowed_origins].concat(),
+            allowed_hosts: [flags.allowed_hosts.clone(), file.allowed_hosts].concat(),
+        })
+    }
+}
+
+fn read_file(flags: &ServerFlags) -> anyhow::Result<File> {
+    let path = match &flags.config {
+        Some(path) => path.clone(),
+        None => {
+            let data = flags.data.clone().unwrap_or_else(|| DEFAULT_DATA.into());
+            let beside = data.parent().unwrap_or(Path::new(".")).join("stepwell.toml");
+            if !beside.exists() {
+                return Ok(File::default());
+            }
+            beside
+        }
+    };
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read the configuration file `{}`", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("the configuration file `{}`", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, flags: ServerFlags) -> anyhow::Result<Config> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("stepwell.toml");
+        std::fs::write(&path, text)?;
+        Config::load(&ServerFlags { config: Some(path), ..flags })
+    }
+
+    #[test]
+    fn flags_come_before_the_file() -> anyhow::Result<()> {
+        let text = "account = \"111111111111\"\njobs = 3\nallowed_hosts = [\"a\"]\n";
+        let flags = ServerFlags {
+            jobs: Some(2),
+            allowed_hosts: vec!["b".into()],
+            ..ServerFlags::default()
+        };
+        let config = load(text, flags)?;
+        assert_eq!((config.account.as_str(), config.jobs), ("111111111111", 2));
+        assert_eq!(config.allowed_hosts, ["b", "a"]);
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        let error = format!("{:#}", load("acount = 1\n", ServerFlags::default()).unwrap_err());
+        assert!(error.contains("acount") && error.contains("line 1"), "{error}");
+        assert!(load("account = \"12\"\n", ServerFlags::default()).is_err());
+    }
+}

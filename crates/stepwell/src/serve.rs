@@ -1,0 +1,198 @@
+//! A running server: the store, the engine's loop, jobs and endpoints, the port. The loop here is the
+//! only one that knows the time; everything below is handed a `Moment`.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use gateway::{Gateway, GatewaySettings};
+use services::sagemaker::runner::{self, Capacity, Runner};
+use services::{Context, Settings, integrations};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::programs::OwnPrograms;
+
+/// Tasks that run at the same time.
+const WORKERS: usize = 256;
+/// How long a task rests after the store refused its answer.
+const REST: Duration = Duration::from_secs(1);
+
+/// A server that is up.
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What operations work with.
+    pub context: Arc<Context>,
+    shutdown: CancellationToken,
+    parts: JoinSet<()>,
+}
+
+/// What becomes of training and transform jobs when a server stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Jobs {
+    /// They go on, and the next server on the same data finds them again.
+    Leave,
+    /// They end.
+    End,
+}
+
+impl Server {
+    /// Starts a server; it answers when this returns.
+    ///
+    /// # Errors
+    /// A data folder that is in use (its holder is named) or cannot be written, an address that is taken.
+    pub async fn start(config: &Config) -> anyhow::Result<Server> {
+        let listener = TcpListener::bind(config.listen).await.with_context(|| {
+            format!("cannot listen on {}: is another server running there?", config.listen)
+        })?;
+        let address = listener.local_addr()?;
+        let context = open(config).await?;
+        let shutdown = CancellationToken::new();
+        let settings = GatewaySettings {
+            account: config.account.clone(),
+            allowed_origins: config.allowed_origins.clone(),
+            allowed_hosts: config.allowed_hosts.clone(),
+            ..GatewaySettings::default()
+        };
+        let authority =
+            gateway::tls::Authority::open(&config.data.join("tls"), context.clock.moment().now)
+                .context("cannot make the certificate authority")?;
+        let gateway = Gateway::new(context.clone(), context.clock.clone(), settings)
+            .with_objects(Arc::new(gateway::Objects::new(context.clone(), context.clock.clone())))
+            .with_authority(authority);
+        let mut parts = JoinSet::new();
+        parts.spawn(drive(context.clone(), shutdown.clone()));
+        parts.spawn(run_jobs(context.clone()));
+        let stop = shutdown.clone();
+        parts.spawn(async move {
+            if let Err(error) =
+                gateway::serve(listener, Arc::new(gateway), stop.cancelled_owned()).await
+            {
+                tracing::error!(%error, "the port has closed");
+            }
+        });
+        Ok(Server { address, context, shutdown, parts })
+    }
+
+    /// `http://ADDRESS`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops: open requests are answered, endpoints end (they come back with the next server).
+    pub async fn stop(mut self, jobs: Jobs) {
+        self.shutdown.cancel();
+        self.context.sagemaker.shut_down();
+        while self.parts.join_next().await.is_some() {}
+        if jobs == Jobs::End
+            && let Err(error) = runner::end_all(&self.context).await
+        {
+            tracing::warn!(%error, "cannot end the running jobs");
+        }
+    }
+}
+
+/// Opens everything that lies in the data folder.
+async fn open(config: &Config) -> anyhow::Result<Arc<Context>> {
+    std::fs::create_dir_all(&config.data)
+        .with_context(|| format!("cannot make the data folder `{}`", config.data.display()))?;
+    let store = store::open(&folder_url(&config.data)?).await?;
+    let engine = Arc::new(engine::Engine::open(store.clone()).await?);
+    let objects = Arc::new(services::s3::ObjectStore::open(store.clone(), &config.data)?);
+    let swept = objects.clone();
+    tokio::spawn(async move {
+        if let Err(error) = swept.sweep().await {
+            tracing::warn!(%error, "cannot remove what unfinished uploads left");
+        }
+    });
+    let capacity = Capacity { jobs: config.jobs, cpus_per_job: config.cpus_per_job };
+    Ok(Arc::new(Context {
+        store,
+        engine,
+        objects,
+        sagemaker: Arc::new(Runner::new(Arc::new(OwnPrograms::new(config)?), capacity)),
+        clock: Arc::new(SystemClock),
+        settings: Settings { account: config.account.clone(), data: config.data.clone() },
+    }))
+}
+
+fn folder_url(data: &Path) -> anyhow::Result<String> {
+    let path = data
+        .to_str()
+        .with_context(|| format!("the data folder's path is not UTF-8: {}", data.display()))?;
+    Ok(format!("sqlite:{path}"))
+}
+
+async fn run_jobs(context: Arc<Context>) {
+    while let Err(error) = runner::run(context.clone()).await {
+        tracing::error!(%error, "cannot find the jobs and endpoints of the last server; trying again");
+        tokio::time::sleep(REST).await;
+    }
+}
+
+/// The engine's loop: due timers fire, owed tasks are lent to workers, until shutdown.
+async fn drive(context: Arc<Context>, shutdown: CancellationToken) {
+    let places = Arc::new(Semaphore::new(WORKERS));
+    let mut workers = JoinSet::new();
+    loop {
+        let moment = context.clock.moment();
+        let wake_at = match context.engine.tick(moment, places.available_permits()).await {
+            Ok(tick) => {
+                for lease in tick.leases {
+                    let place = places.clone().acquire_owned().await;
+                    workers.spawn(work(context.clone(), lease, place));
+                }
+                for cancelled in tick.cancelled {
+                    workers.spawn(end(context.clone(), cancelled));
+                }
+                tick.wake_at
+            }
+            Err(error) => {
+                tracing::error!(%error, "the engine cannot go on; trying again");
+                Some(moment.now.plus_millis(REST.as_millis() as i64))
+            }
+        };
+        while workers.try_join_next().is_some() {}
+        let pause =
+            wake_at.map(|at| Duration::from_millis((at.0 - crate::clock::now().0).max(0) as u64));
+        tokio::select! {
+            () = async { match pause { Some(pause) => tokio::time::sleep(pause).await, None => std::future::pending().await } } => {}
+            () = context.engine.changed() => {}
+            () = shutdown.cancelled() => break,
+        }
+    }
+    // What workers have under way is lent again by the next server.
+    workers.shutdown().await;
+}
+
+async fn work<Place>(context: Arc<Context>, lease: engine::Lease, place: Place) {
+    if let Err(error) = integrations::run(&context, &lease).await {
+        tracing::warn!(execution = lease.header.execution_arn, %error, "a task's answer could not be kept; trying again");
+        let at = context.clock.moment().now.plus_millis(REST.as_millis() as i64);
+        context.engine.give_back(lease, at);
+    }
+    drop(place);
+}
+
+async fn end(context: Arc<Context>, cancelled: engine::Cancelled) {
+    loop {
+        let ended = match integrations::cancel(&context, &cancelled).await {
+            Ok(()) => context.engine.ended(&cancelled).await.map_err(services::Error::from),
+            Err(error) => Err(error),
+        };
+        match ended {
+            Ok(()) => return,
+            Err(error) => {
+                tracing::warn!(execution = cancelled.header.execution_arn, %error, "cannot end what a task began; trying again");
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+}
