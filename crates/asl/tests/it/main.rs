@@ -1,6 +1,11 @@
 //! One binary for the crate's tests from outside.
 
+mod cases;
+mod history;
+mod properties;
 mod recorded;
+mod recorded_histories;
+mod world;
 
 /// A file or folder of the reference material that may lie in `shared/` beside the repository.
 fn shared(path: &str) -> Option<std::path::PathBuf> {
