@@ -16,7 +16,8 @@ pub(super) fn whole(
         Setting::Literal(number) => Ok(*number),
         Setting::Path(path) => {
             let value = path.evaluate(scope, &format!("{field}Path"))?;
-            match whole_number(&value) {
+            // A number in a string will do, as AWS has it.
+            match whole_number(&value).or_else(|| value.as_str()?.parse().ok()) {
                 Some(number) => u64::try_from(number)
                     .map_err(|_| runtime(format!("{field} cannot be negative."))),
                 None => Err(runtime(format!(
@@ -50,7 +51,7 @@ pub(super) fn percentage(
         Setting::Literal(number) => (*number, error_name::RUNTIME, None),
         Setting::Path(path) => {
             let value = path.evaluate(scope, &format!("{field}Path"))?;
-            let number = value.as_f64().ok_or_else(|| {
+            let number = value.as_f64().or_else(|| value.as_str()?.parse().ok()).ok_or_else(|| {
                 runtime(format!(
                     "The {field}Path field refers to value \"{}\" which is not a valid number: {}",
                     bare(&value),

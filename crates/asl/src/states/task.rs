@@ -23,13 +23,15 @@ impl Stepper<'_> {
     pub(super) fn schedule(&mut self, frame: FrameId, visit: &Visit, task: &Task) {
         let id = self.new_task();
         let token = make_token(self.execution.header.key, id, self.moment);
+        let is_activity = matches!(task.target, TaskTarget::Activity { .. });
         let mut place = self.place(frame);
-        place.token = Some(&token);
+        // A task that is done when its call is answered has no token in its context object.
+        let waits = task.pattern != Pattern::RequestResponse || is_activity;
+        place.token = waits.then_some(&*token);
         let order = match order(&place, visit, task) {
             Ok(order) => order,
             Err(error) => return self.evaluation_failed(frame, error),
         };
-        let is_activity = matches!(task.target, TaskTarget::Activity { .. });
         let called_back = task.pattern == Pattern::TaskToken || is_activity;
         let token = (called_back || order.token_seen).then_some(token);
         let counts = !is_activity;

@@ -199,7 +199,13 @@ impl Stepper<'_> {
         fault: &Fault,
     ) -> Result<Leaving, Problem> {
         let here = self.place(frame);
-        let error: Value = error_output(&fault.failure);
+        let mut error: Value = error_output(&fault.failure);
+        if matches!(&*fault.name, error_name::TIMEOUT | error_name::HEARTBEAT_TIMEOUT)
+            && error["Cause"].is_null()
+        {
+            // A time-out has no cause in its event and an empty one in its catcher's input.
+            error["Cause"] = "".into();
+        }
         let error = Data::from(error);
         let field = format!("Catch[{index}]/Assign");
         match &visit.state.flow {

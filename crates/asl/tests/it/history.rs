@@ -93,17 +93,17 @@ pub fn describe(kind: &EventKind) -> (String, Value) {
         EventKind::ParallelSucceeded => named("ParallelStateSucceeded", json!({})),
         EventKind::ParallelFailed { .. } => named("ParallelStateFailed", json!({})),
         EventKind::MapStarted { length, .. } => named("MapStateStarted", json!({"length": length})),
-        EventKind::MapIterationStarted { index, .. } => {
-            named("MapIterationStarted", json!({"index": index}))
+        EventKind::MapIterationStarted { state, index, .. } => {
+            named("MapIterationStarted", json!({"name": &**state, "index": index}))
         }
-        EventKind::MapIterationSucceeded { index, .. } => {
-            named("MapIterationSucceeded", json!({"index": index}))
+        EventKind::MapIterationSucceeded { state, index, .. } => {
+            named("MapIterationSucceeded", json!({"name": &**state, "index": index}))
         }
-        EventKind::MapIterationFailed { index, .. } => {
-            named("MapIterationFailed", json!({"index": index}))
+        EventKind::MapIterationFailed { state, index, .. } => {
+            named("MapIterationFailed", json!({"name": &**state, "index": index}))
         }
-        EventKind::MapIterationAborted { index, .. } => {
-            named("MapIterationAborted", json!({"index": index}))
+        EventKind::MapIterationAborted { state, index, .. } => {
+            named("MapIterationAborted", json!({"name": &**state, "index": index}))
         }
         EventKind::MapSucceeded => named("MapStateSucceeded", json!({})),
         EventKind::MapFailed { .. } => named("MapStateFailed", json!({})),
