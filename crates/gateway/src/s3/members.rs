@@ -75,8 +75,21 @@ macro_rules! plain {
 plain! {
     String: as_str;
     bool: as_bool;
-    i32: as_i64;
     i64: as_i64;
+}
+
+impl IntoMember for i32 {
+    fn into_member(self) -> Value {
+        self.into()
+    }
+}
+
+impl FromMember for i32 {
+    /// Markers of parts are numbers here and texts in the model.
+    fn from_member(value: &Value) -> Option<i32> {
+        let number = value.as_i64().or_else(|| value.as_str()?.parse().ok());
+        number.and_then(|number| number.try_into().ok())
+    }
 }
 
 impl<T: IntoMember> IntoMember for Option<T> {

@@ -44,8 +44,10 @@ async fn get_object_attributes(
     };
     let mut members = Map::new();
     members.insert("LastModified".into(), (object.last_modified.0 / 1000).into());
-    for attribute in &request.object_attributes {
-        let value = match attribute.as_str() {
+    // On the wire they are one header, which may arrive as one text.
+    let attributes = request.object_attributes.iter().flat_map(|text| text.split(','));
+    for attribute in attributes.map(str::trim) {
+        let value = match attribute {
             "ETag" => json!(object.etag),
             "Checksum" => json!({
                 (object.checksum.algorithm.member()): object.checksum.value,
@@ -65,7 +67,7 @@ async fn get_object_attributes(
                 ));
             }
         };
-        members.insert(attribute.clone(), value);
+        members.insert(attribute.to_owned(), value);
     }
     Ok(members)
 }
