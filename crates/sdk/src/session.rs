@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::Error;
 use crate::client::{Client, partition};
+use crate::log;
 
 /// Where data and models of an account go by default.
 ///
@@ -40,7 +41,7 @@ impl Session {
         let bucket = format!("sagemaker-{}-{account}", self.client.region());
         if !self.client.s3().bucket_exists(&bucket).await? {
             match self.client.s3().create_bucket(&bucket).await {
-                Ok(()) => tracing::info!(bucket, "created the default bucket"),
+                Ok(()) => log::info(&format!("Bucket `{bucket}` is created")),
                 // Someone else of the same account was faster.
                 Err(error)
                     if error.is("BucketAlreadyOwnedByYou") || error.is("OperationAborted") => {}
@@ -118,7 +119,9 @@ pub async fn execution_role(client: &Client) -> Result<String, Error> {
         // A caller that may not read IAM still knows its own role, save for a path in it.
         Err(error) if error.is("AccessDenied") || error.is("AccessDeniedException") => {
             let account = arn.split(':').nth(4).unwrap_or_default();
-            tracing::warn!(role = name, "may not ask for the role; its ARN is guessed");
+            log::warning(&format!(
+                "the caller may not ask for its role `{name}`; the ARN is guessed"
+            ));
             Ok(format!("arn:{}:iam::{account}:role/{name}", partition(client.region())))
         }
         Err(error) => Err(error),

@@ -26,6 +26,7 @@ pub(crate) use clock::{now, stamp, unique_name};
 pub(crate) use service::{dns_suffix, partition};
 
 use crate::error::{Error, ServiceError};
+use crate::log;
 use config::{Config, Wishes};
 use service::{Protocol, Service};
 use sigv4::{Scope, Signable, encode_path, sha256_hex};
@@ -269,7 +270,10 @@ impl Client {
                 }
             };
             let pause = transport::pause(attempt, config.backoff);
-            tracing::debug!(operation = call.operation, attempt, ?pause, refusal, "asking again");
+            log::debug(&format!(
+                "{} attempt {attempt}: {refusal}; asking again in {pause:?}",
+                call.operation
+            ));
             tokio::time::sleep(pause).await;
             attempt += 1;
         }

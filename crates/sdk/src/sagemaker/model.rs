@@ -110,7 +110,7 @@ impl Model {
         let endpoint =
             json!({ "EndpointName": endpoint_name, "EndpointConfigName": endpoint_name });
         client.call("sagemaker", "CreateEndpoint", endpoint).await?;
-        tracing::info!(endpoint_name, "created the endpoint");
+        crate::log::info(&format!("Endpoint `{endpoint_name}` is being created"));
         let predictor = Predictor::new(client, endpoint_name);
         predictor.wait_in_service().await?;
         Ok(predictor)

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::BuildError;
-use super::graph::build;
+use super::graph::machine;
 use super::state::{Kind, State};
 
 /// States that follow one another, from the first, where the chain is entered, to the last.
@@ -84,7 +84,7 @@ impl Chain {
     /// # Errors
     /// The first mistake in the chain.
     pub fn definition(&self) -> Result<Value, BuildError> {
-        build(self, Map::new())
+        machine(self, Map::new())
     }
 }
 

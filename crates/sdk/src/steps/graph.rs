@@ -8,15 +8,10 @@ use super::state::{Kind, State};
 use super::{BuildError, Chain};
 use crate::inputs::{Found, Root};
 
-/// The definition of a machine that is entered at `chain`, after the `head` of machine-level fields.
-pub(super) fn build(chain: &Chain, head: Map<String, Value>) -> Result<Value, BuildError> {
+/// The definition of a machine that is entered at `chain`, with machine-level fields (`Comment`, …) before its states.
+pub(crate) fn machine(chain: &Chain, head: Map<String, Value>) -> Result<Value, BuildError> {
     let mut seen = BTreeSet::new();
     scope(chain, head, None, &mut seen)
-}
-
-/// Builds a state machine with machine-level fields (`Comment`, `TimeoutSeconds`, …) before its states.
-pub(crate) fn machine(chain: &Chain, head: Map<String, Value>) -> Result<Value, BuildError> {
-    build(chain, head)
 }
 
 /// One level of states: the machine itself, a branch, or the inside of a Map.

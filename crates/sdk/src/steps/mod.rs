@@ -39,6 +39,7 @@ pub use chain::Chain;
 pub use choice::Choice;
 pub use error::BuildError;
 pub use flow::{Fail, Pass, Succeed, Wait};
+pub(crate) use graph::machine;
 pub use nested::{Map, Parallel};
 pub use retry::{Catch, Retry};
 pub use rule::ChoiceRule;

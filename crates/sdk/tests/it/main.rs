@@ -1,0 +1,7 @@
+//! The SDK from outside: what it writes, and what it says over the wire.
+
+mod chapter;
+mod definitions;
+mod fake;
+mod golden;
+mod wire;
