@@ -26,7 +26,7 @@ use crate::steps::BuildError;
 pub enum Error {
     /// The service was reached and refused.
     #[error(transparent)]
-    Service(#[from] ServiceError),
+    Service(Box<ServiceError>),
     /// No answer came, after all attempts.
     #[error("cannot reach {service} at `{endpoint}`: {reason}")]
     Transport {
@@ -49,7 +49,7 @@ pub enum Error {
     },
     /// The input of an execution does not fit its schema. Nothing was sent.
     #[error(transparent)]
-    Schema(#[from] SchemaViolation),
+    Schema(Box<SchemaViolation>),
     /// The workflow is not a valid one. Nothing was sent.
     #[error(transparent)]
     Build(#[from] BuildError),
@@ -74,6 +74,18 @@ pub enum Error {
         /// Why, as far as the service says.
         reason: Option<String>,
     },
+}
+
+impl From<ServiceError> for Error {
+    fn from(refusal: ServiceError) -> Self {
+        Error::Service(Box::new(refusal))
+    }
+}
+
+impl From<SchemaViolation> for Error {
+    fn from(violation: SchemaViolation) -> Self {
+        Error::Schema(Box::new(violation))
+    }
 }
 
 impl Error {

@@ -174,7 +174,7 @@ impl Workflow<Draft> {
                         ));
                         (arn.to_owned(), true)
                     }
-                    None => return Err(refusal.into()),
+                    None => return Err(Error::Service(refusal)),
                 }
             }
             Err(error) => return Err(error),

@@ -250,6 +250,24 @@ fn check_scope(scope: &Value) {
     }
 }
 
+/// What Step Functions itself would say of a definition.
+fn check_language(definition: &str) {
+    let diagnostics = asl::validate(definition, Default::default());
+    let errors: Vec<_> =
+        diagnostics.iter().filter(|found| found.severity.as_str() == "ERROR").collect();
+    assert!(errors.is_empty(), "{errors:#?}\n{definition}");
+}
+
+#[test]
+fn the_pipelines_are_valid_in_the_states_language() {
+    check_language(&crate::chapter::big_mart().to_json(true));
+    check_language(&crate::golden::everything().to_json(true));
+    check_language(&crate::chapter::training_pipeline().workflow().to_json(true));
+    for chain in [crate::chapter::transform(), crate::chapter::tuning()] {
+        check_language(&chain.definition().unwrap().to_string());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
@@ -258,6 +276,7 @@ proptest! {
         let workflow = Workflow::new("random", chain, "role").unwrap();
         let definition: Value = serde_json::from_str(&workflow.to_json(true)).unwrap();
         check_scope(&definition);
+        check_language(&workflow.to_json(false));
         prop_assert!(!workflow.render_graph().to_string().is_empty());
     }
 }
