@@ -212,7 +212,7 @@ async fn finish(
 fn checked(service: &Service, operation: &Operation, input: Input) -> Result<Input, Error> {
     if let Some(shape) = operation.input {
         validate(service, shape, &input.members)
-            .map_err(|found| Error::validation(found.to_string()))?;
+            .map_err(|found| Error::new(error_code(service), found.to_string()))?;
     }
     Ok(input)
 }

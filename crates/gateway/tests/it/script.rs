@@ -36,6 +36,9 @@ impl Door for Script {
         input: Input,
     ) -> BoxFuture<'a, Result<Output, Error>> {
         Box::pin(async move {
+            if !self.serves(service, operation) {
+                return Err(Error::unknown_operation(service, operation));
+            }
             let mut call = json!({
                 "service": service,
                 "operation": operation,
@@ -51,7 +54,8 @@ impl Door for Script {
             }
             *self.call.lock().unwrap() = Some(call);
             let answer = self.answer.lock().unwrap().clone();
-            answered(answer)
+            let by_operation = answer.get("by_operation").map(|answers| answers[operation].clone());
+            answered(by_operation.unwrap_or(answer))
         })
     }
 
@@ -64,7 +68,8 @@ impl Door for Script {
     }
 }
 
-/// `{"members": …, "body": "text"}`, `{"error": {code, message, status?, members?}}` or `"panic"`.
+/// `{"members": …, "body": "text"}`, `{"error": {code, message, status?, members?}}` or `"panic"`;
+/// `{"by_operation": {NAME: …}}` has one for each operation.
 fn answered(answer: Value) -> Result<Output, Error> {
     if answer == "panic" {
         panic!("as the script says");
@@ -97,23 +102,38 @@ impl ObjectDoor for EchoObjects {
             let (parts, body) = request.into_parts();
             let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
             let host = parts.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or("");
+            // As XML: boto3 takes any other body of a PutObject for an error.
             let text = format!(
-                "{} {} host={host} body={} region={} id={request_id}",
+                "<Echo>{} {} host={host} body={} region={} id={request_id}</Echo>",
                 parts.method,
                 parts.uri,
                 body.len(),
                 caller.region
             );
-            Response::new(ResponseBody::from(text))
+            let mut response = Response::new(ResponseBody::from(text));
+            response.headers_mut().insert("etag", "\"echo\"".parse().unwrap());
+            response
         })
     }
 }
 
-struct Still;
+/// A clock that stands still.
+pub struct Still;
 
 impl Clock for Still {
     fn moment(&self) -> Moment {
         Moment { now: Timestamp(1_700_000_000_000), seed: 7 }
+    }
+}
+
+/// A clock as good as the binary's, for clients that look at certificates' dates.
+pub struct LivingClock;
+
+impl Clock for LivingClock {
+    #[expect(clippy::disallowed_methods, reason = "real clients have real clocks")]
+    fn moment(&self) -> Moment {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        Moment { now: Timestamp(now.as_millis() as i64), seed: now.subsec_nanos().into() }
     }
 }
 
@@ -128,6 +148,10 @@ pub struct Server {
 
 impl Server {
     pub async fn start() -> Server {
+        Server::start_with(Still).await
+    }
+
+    pub async fn start_with(clock: impl Clock) -> Server {
         let settings = GatewaySettings {
             allowed_origins: vec!["https://console.example.org".into()],
             body_bytes_max: 4096,
@@ -137,8 +161,8 @@ impl Server {
         let script = Arc::new(Script::default());
         let door: Arc<dyn Door> = Arc::clone(&script) as _;
         let data = tempfile::tempdir().unwrap();
-        let authority = Authority::open(&data.path().join("tls"), Still.moment().now).unwrap();
-        let gateway = Gateway::new(door, Arc::new(Still), settings)
+        let authority = Authority::open(&data.path().join("tls"), clock.moment().now).unwrap();
+        let gateway = Gateway::new(door, Arc::new(clock), settings)
             .with_objects(Arc::new(EchoObjects))
             .with_authority(authority);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -71,7 +71,7 @@ async fn awss_hosts_are_answered_here_with_a_certificate_the_bundle_trusts() {
     let mut tls = connector(&server).connect(name, stream).await.expect("a handshake");
     let request = format!("GET /key HTTP/1.1\r\nHost: {bucket}\r\n\r\n");
     let (_, body) = exchange(&mut tls, request.as_bytes()).await;
-    assert!(String::from_utf8(body).unwrap().starts_with(&format!("GET /key host={bucket}")));
+    assert!(String::from_utf8(body).unwrap().starts_with(&format!("<Echo>GET /key host={bucket}")));
     drop(tls);
     server.stop().await;
 }
