@@ -21,6 +21,6 @@ pub mod train;
 pub mod version;
 
 pub use inference::{Model, ServeModel};
-pub use installed::{Installed, find};
+pub use installed::{CHILD_ENVIRONMENT, Installed, find};
 pub use serve::serve;
 pub use train::{TrainJob, TrainOutcome, train};

@@ -108,7 +108,7 @@ fn run(job: &TrainJob, log: &mut dyn Write) -> Result<TrainOutcome, Failure> {
     let output = Output { root: &job.root, log };
     match parameters.kfold {
         Some(folds) => cross_validated(&boosting, data, folds, output),
-        None => one_model(&boosting, &data, config.checkpoints.as_deref(), output),
+        None => one_model(&boosting, data, config.checkpoints.as_deref(), output),
     }
 }
 
@@ -119,7 +119,7 @@ struct Output<'a> {
 
 fn one_model(
     boosting: &Boosting,
-    data: &Data,
+    mut data: Data,
     checkpoints: Option<&Path>,
     output: Output,
 ) -> Result<TrainOutcome, Failure> {
@@ -131,6 +131,8 @@ fn one_model(
         }
         None => None,
     };
+    data.train.release_features();
+    data.validation.iter_mut().for_each(Dataset::release_features);
     let mut watched = vec![Watched { matrix: &train, name: "train", labels: &data.train.labels }];
     if let (Some(matrix), Some(dataset)) = (&validation, &data.validation) {
         watched.push(Watched { matrix, name: "validation", labels: &dataset.labels });
@@ -148,7 +150,7 @@ fn cross_validated(
     output: Output,
 ) -> Result<TrainOutcome, Failure> {
     let content_type = data.content_type;
-    let whole = match data.validation {
+    let mut whole = match data.validation {
         Some(validation) => {
             say(output.log, "INFO: Read both train and validation data into one DMatrix")?;
             data.train.join(validation)?
@@ -158,6 +160,7 @@ fn cross_validated(
     let matrix = whole
         .matrix(boosting.library, boosting.nthread)
         .map_err(|error| cannot_load(error, content_type))?;
+    whole.release_features();
     let validated = kfold::run(boosting, &matrix, &whole.labels, folds, output.log)?;
     let mut models = Vec::new();
     for (fold, ended) in validated.folds.iter().enumerate() {

@@ -170,6 +170,16 @@ impl Dataset {
         Ok(self)
     }
 
+    /// Gives the features' memory back; the labels stay. For when XGBoost has its own copy.
+    pub fn release_features(&mut self) {
+        match &mut self.features {
+            Features::Dense { values, .. } => *values = Vec::new(),
+            Features::Sparse(sparse) => {
+                *sparse = Sparse { columns: sparse.columns, ..Sparse::default() }
+            }
+        }
+    }
+
     /// Hands the rows to XGBoost.
     pub fn matrix(
         &self,
