@@ -105,6 +105,9 @@ pub enum Command {
         tolerance: Tolerance,
         /// The variables that the state sees, for ItemSelector, ItemBatcher, ItemReader and ResultWriter.
         variables: Vec<(String, Data)>,
+        /// How often the run was redriven, this time included: above 0, only what had not succeeded
+        /// is run again.
+        redrive_count: u32,
     },
     /// Trigger `Continue` as soon as others have had their turn.
     Continue,

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::{
-    Branches, Execution, Frame, Item, Iterations, OpenTask, Phase, Purpose, Shared, Status, Timer,
-    Visit, items_length,
+    Branches, Execution, Frame, Item, Iterations, MapRun, OpenTask, Phase, Purpose, Shared, Status,
+    Timer, Visit, items_length,
 };
 use crate::definition::{Kind, State};
 use crate::event::{Deadline, TaskTarget};
@@ -128,6 +128,7 @@ impl Execution {
                         }
                         visit.attempts[retrier] = *attempt;
                         visit.retry_count += 1;
+                        visit.map_run = None;
                     }
                 }
             }
@@ -202,7 +203,17 @@ impl Execution {
                     map.running = map.running.saturating_sub(1);
                 }
             }
-            EventKind::MapRunStarted { task, .. } | EventKind::MapRunRedriven { task, .. } => {
+            EventKind::MapRunStarted { task, map_run_arn }
+            | EventKind::MapRunRedriven { task, map_run_arn, .. } => {
+                let redrive_count = match &event.kind {
+                    EventKind::MapRunRedriven { redrive_count, .. } => *redrive_count,
+                    _ => 0,
+                };
+                if let Some(visit) =
+                    self.live.frames.get_mut(&event.frame).and_then(|frame| frame.visit.as_mut())
+                {
+                    visit.map_run = Some(MapRun { arn: map_run_arn.clone(), redrive_count });
+                }
                 let open = OpenTask {
                     task: *task,
                     target: TaskTarget::Integration {
@@ -309,6 +320,7 @@ impl Execution {
                 entered_at: event.at,
                 attempts: Vec::new(),
                 retry_count: 0,
+                map_run: None,
             });
             frame.phase = Phase::Ready;
         }

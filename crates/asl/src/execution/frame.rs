@@ -93,6 +93,15 @@ pub(crate) struct Visit {
     pub attempts: Vec<u32>,
     /// `$$.State.RetryCount`.
     pub retry_count: u32,
+    /// The run of a Distributed Map: a redrive goes on with it, a retry begins another.
+    pub map_run: Option<MapRun>,
+}
+
+/// The run of a Distributed Map.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct MapRun {
+    pub arn: String,
+    pub redrive_count: u32,
 }
 
 /// What a frame does or waits for.

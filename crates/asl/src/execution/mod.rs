@@ -16,7 +16,7 @@ use crate::{Data, Definition, Event, Failure, FrameId, Limits, Name, TaskId, Tim
 
 pub(crate) use apply::{TOP, error_output};
 pub(crate) use frame::{
-    Branches, Frame, Item, Iterations, OpenTask, Phase, Shared, Visit, items_length,
+    Branches, Frame, Item, Iterations, MapRun, OpenTask, Phase, Shared, Visit, items_length,
 };
 pub(crate) use token::make_token;
 pub use token::{TokenParts, parse_token};

@@ -35,21 +35,23 @@ impl Stepper<'_> {
             })
         });
         let length = items_length(items.value()) as u64;
-        self.emit(
-            frame,
-            EventKind::MapStarted {
-                state: visit.state.name.clone(),
-                length,
-                items: items.clone(),
-                max_concurrency,
-                tolerance: tolerance.clone().unwrap_or_default(),
-            },
-        );
+        if visit.map_run.is_none() {
+            self.emit(
+                frame,
+                EventKind::MapStarted {
+                    state: visit.state.name.clone(),
+                    length,
+                    items: items.clone(),
+                    max_concurrency,
+                    tolerance: tolerance.clone().unwrap_or_default(),
+                },
+            );
+        }
         match (tolerance, &map.distributed) {
             (Err(error), _) => self.evaluation_failed(frame, error),
             (Ok(tolerance), Some(distributed)) => {
                 let items = distributed.item_reader.is_none().then_some(items);
-                let label = distributed.label.clone();
+                let label = distributed.label.as_deref();
                 self.start_map_run(frame, visit, label, input, items, max_concurrency, tolerance);
             }
             (Ok(_), None) => self.queue.push_front(frame),

@@ -216,6 +216,14 @@ impl<'e> Stepper<'e> {
         if assigned > limits.assign_bytes_max {
             return Err(Fault::too_large(&state.name));
         }
+        if assigned > 0 {
+            let frames = self.execution.live.frames.values();
+            let held: usize =
+                frames.flat_map(|frame| frame.variables.values()).map(Data::len).sum();
+            if held + assigned > limits.variables_bytes_max {
+                return Err(Fault::too_large(&state.name));
+            }
+        }
         Ok(())
     }
 

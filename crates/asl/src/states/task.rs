@@ -32,6 +32,10 @@ impl Stepper<'_> {
             Ok(order) => order,
             Err(error) => return self.evaluation_failed(frame, error),
         };
+        let limit = self.execution.limits.payload_bytes_max;
+        if !order.parameters.same(&visit.input) && order.parameters.len() > limit {
+            return self.trouble(frame, Fault::too_large(&visit.state.name));
+        }
         let called_back = task.pattern == Pattern::TaskToken || is_activity;
         let token = (called_back || order.token_seen).then_some(token);
         let counts = !is_activity;

@@ -22,6 +22,32 @@ fn random_machines_end_and_fold() {
     }
 }
 
+#[test]
+fn a_large_map_lets_others_have_their_turn() {
+    let definition = json!({
+        "StartAt": "Each",
+        "States": {"Each": {
+            "Type": "Map",
+            "ItemProcessor": {
+                "StartAt": "One",
+                "States": {
+                    "One": {"Type": "Pass", "Next": "Two"},
+                    "Two": {"Type": "Pass", "End": true},
+                },
+            },
+            "End": true,
+        }},
+    });
+    let definition = Definition::parse(&definition.to_string()).expect("a valid definition");
+    let input: Value = (0..1_000).collect();
+    let mut world = World::new(Arc::new(definition), input.clone());
+    world.run();
+    assert_eq!(world.execution.status(), Status::Succeeded);
+    assert_eq!(world.execution.output().expect("an output").value(), &input);
+    assert_eq!(world.execution.last_event_id(), 6_006);
+    assert!((6..=10).contains(&world.decisions), "{} decisions", world.decisions);
+}
+
 fn drive(world: &mut World, dice: &mut Dice, seed: u64, text: &str) {
     let mut commands = world.step(Trigger::Started).commands;
     for _ in 0..2_000 {
@@ -53,6 +79,9 @@ fn drive(world: &mut World, dice: &mut Dice, seed: u64, text: &str) {
 }
 
 fn random_trigger(awaited: &asl::Awaited, dice: &mut Dice) -> Trigger {
+    if pick(dice, 60) == 0 {
+        return Trigger::Stopped { failure: Failed::default().into() };
+    }
     if awaited.goes_on {
         return Trigger::Continue;
     }
@@ -119,7 +148,7 @@ fn body(dice: &mut Dice, depth: usize, count: &mut u32) -> Value {
 }
 
 fn random_state(dice: &mut Dice, depth: usize, count: &mut u32) -> Value {
-    match pick(dice, if depth == 0 { 5 } else { 8 }) {
+    match pick(dice, if depth == 0 { 5 } else { 9 }) {
         0 => json!({"Type": "Pass"}),
         1 => json!({"Type": "Wait", "Seconds": 3}),
         2 => json!({"Type": "Pass", "Result": {"items": [1], "n": 3}, "ResultPath": "$.got"}),
@@ -129,6 +158,16 @@ fn random_state(dice: &mut Dice, depth: usize, count: &mut u32) -> Value {
             let branches: Vec<Value> =
                 (0..1 + pick(dice, 3)).map(|_| body(dice, depth - 1, count)).collect();
             json!({"Type": "Parallel", "Branches": branches})
+        }
+        6 => {
+            let mut processor = body(dice, 0, count);
+            processor["ProcessorConfig"] =
+                json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});
+            json!({
+                "Type": "Map",
+                "ItemsPath": "$$.Execution.Input.items",
+                "ItemProcessor": processor,
+            })
         }
         _ => {
             let mut processor = body(dice, depth - 1, count);

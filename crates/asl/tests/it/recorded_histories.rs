@@ -277,10 +277,7 @@ fn compare(expected: &[Value], world: &World) -> Result<(), String> {
                 )
             } else if ours == "cause" || ours == "name" || ours == "error" {
                 // JSON in a cause was opened by the recording.
-                (
-                    if wanted.is_object() { wanted.clone() } else { wanted.clone() },
-                    if wanted.is_object() { opened(got) } else { got.clone() },
-                )
+                (wanted.clone(), if wanted.is_object() { opened(got) } else { got.clone() })
             } else {
                 (opened(wanted), opened(got))
             };
