@@ -25,6 +25,8 @@ impl OwnPrograms {
     pub fn new(config: &Config) -> anyhow::Result<OwnPrograms> {
         let executable = std::env::current_exe().context("cannot find this program's own file")?;
         let mut environment = vec![(DATA.to_owned(), config.data.display().to_string())];
+        let of_library = algorithms::xgboost::CHILD_ENVIRONMENT.iter();
+        environment.extend(of_library.map(|(name, value)| (name.to_string(), value.to_string())));
         if let Some(path) = &config.xgboost_lib {
             environment.push((XGBOOST_LIB.to_owned(), path.display().to_string()));
         }
