@@ -53,7 +53,7 @@ impl Engine {
     ) -> Result<Vec<Event>, EngineError> {
         let row = self.store.execution(execution).await?;
         let row = row.ok_or(EngineError::NoExecution(execution))?;
-        let first = row::read(&row)?.journal.unwrap_or_default();
+        let first = row::events(&row, &row::read(&row)?)?;
         let mut events = Vec::new();
         if reverse {
             let mut place = self.store.chunk_of_event(execution, from).await?;

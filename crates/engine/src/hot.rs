@@ -61,13 +61,6 @@ impl Hot {
     fn lock(&self) -> MutexGuard<'_, Slots> {
         self.slots.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
-
-    /// How many are in memory, and their weight.
-    #[cfg(test)]
-    pub(crate) fn size(&self) -> (usize, usize) {
-        let slots = self.lock();
-        (slots.by_key.len(), slots.weight)
-    }
 }
 
 impl Taken<'_> {

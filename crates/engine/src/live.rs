@@ -14,8 +14,9 @@ use store::{
     TimerWrite,
 };
 
+use crate::Cancelled;
+use crate::journal::{self, Lines};
 use crate::row::{self, Detail, End};
-use crate::{Cancelled, journal};
 
 /// The timer that stands for `Trigger::Continue`: an execution that has more to decide gives way to
 /// others and comes back by it, also after a restart.
@@ -85,7 +86,7 @@ impl Live {
     pub(crate) fn remember_tasks(&mut self, rows: Vec<TaskRow>) -> Result<(), String> {
         for row in rows {
             if row.queue != CANCEL {
-                let task = Arc::new(journal::unpack::<ScheduledTask>(&row.detail)?);
+                let task = Arc::new(journal::unpack::<ScheduledTask>(&row.detail, "")?);
                 let queued = row.queue != NOBODY;
                 self.tasks.insert(row.task, Awaited { task, queued });
             }
@@ -191,7 +192,7 @@ impl Live {
                     TaskTarget::Lambda { .. } | TaskTarget::Integration { .. } => WORKER.to_owned(),
                 };
                 let number = task.task.0;
-                let detail = journal::pack(&task).0;
+                let detail = journal::pack(&task, "");
                 let task = Arc::new(task);
                 if queue == WORKER {
                     plan.publication.scheduled.push(task.clone());
@@ -272,19 +273,15 @@ impl Live {
             .map(|event| event.id)
             .find(|id| *id > 0)
             .unwrap_or(self.execution.last_event_id() + 1);
-        let (bytes, plain) = journal::encode(&events);
+        let lines = Lines::of(&events);
         self.next_sequence += 1;
-        let in_row = new && !row::is_open(status) && plain <= row::JOURNAL_IN_ROW_BYTES_MAX;
+        let in_row = new && !row::is_open(status) && lines.len() <= row::JOURNAL_IN_ROW_BYTES_MAX;
         if in_row {
-            self.detail.journal = Some(events);
+            self.detail.journal = Some(lines);
         } else {
-            let sequence = self.next_sequence - 1;
-            plan.batch.journal.push(Chunk {
-                execution: self.row.key,
-                sequence,
-                first_event,
-                bytes,
-            });
+            let (sequence, bytes) = (self.next_sequence - 1, lines.into_chunk());
+            let execution = self.row.key;
+            plan.batch.journal.push(Chunk { execution, sequence, first_event, bytes });
         }
         let redrive = self.execution.redrive();
         if new || row::status_number(status) != self.row.status || redrive != self.detail.redrive {
@@ -299,7 +296,7 @@ impl Live {
             self.row.status = row::status_number(status);
             self.row.open = row::is_open(status);
             self.row.stopped_at = self.execution.stop_time().map(|time| time.0);
-            self.row.detail = journal::pack(&self.detail).0;
+            self.row.detail = row::write(&self.row, &self.detail);
             let row = self.row.clone();
             plan.batch.executions.push(match new {
                 true => ExecutionWrite::Insert(row),

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use asl::{Data, Event, EventKind, Failure, Header, Status, Timestamp};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use store::ExecutionRow;
 
 use crate::definitions::Hash;
-use crate::{EngineError, Summary, journal};
+use crate::journal::{self, Lines};
+use crate::{EngineError, Summary};
 
 /// A row's detail.
 #[derive(Clone, Serialize, Deserialize)]
@@ -19,7 +21,7 @@ pub(crate) struct Detail {
     pub(crate) redrive: (u32, Option<Timestamp>),
     pub(crate) end: End,
     /// The journal's first chunk, when it was decided all at once and is small: then the execution is one row.
-    pub(crate) journal: Option<Vec<Event>>,
+    pub(crate) journal: Option<Lines>,
 }
 
 /// How it ended.
@@ -43,11 +45,28 @@ pub(crate) const JOURNAL_IN_ROW_BYTES_MAX: usize = 8 * 1024;
 pub(crate) const OUTPUT_IN_ROW_BYTES_MAX: usize = 4 * 1024;
 
 pub(crate) fn read(row: &ExecutionRow) -> Result<Detail, EngineError> {
-    journal::unpack(&row.detail).map_err(|reason| EngineError::Journal {
-        execution: row.key,
-        sequence: 0,
-        reason: format!("its row: {reason}"),
-    })
+    journal::unpack(&row.detail, &hint(row)).map_err(|reason| damaged(row, reason))
+}
+
+pub(crate) fn write(row: &ExecutionRow, detail: &Detail) -> Bytes {
+    journal::pack(detail, &hint(row))
+}
+
+/// The events that the row holds, none if they are elsewhere.
+pub(crate) fn events(row: &ExecutionRow, detail: &Detail) -> Result<Vec<Event>, EngineError> {
+    match &detail.journal {
+        Some(lines) => lines.events().map_err(|reason| damaged(row, reason)),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The columns hold these already; ARNs in the detail repeat them.
+fn hint(row: &ExecutionRow) -> String {
+    format!("{}{}", row.owner, row.name)
+}
+
+fn damaged(row: &ExecutionRow, reason: String) -> EngineError {
+    EngineError::Journal { execution: row.key, sequence: 0, reason: format!("its row: {reason}") }
 }
 
 pub(crate) fn status_number(status: Status) -> u8 {
@@ -86,13 +105,13 @@ pub(crate) fn is_open(status: Status) -> bool {
 pub(crate) fn summary(row: &ExecutionRow) -> Result<(Summary, bool), EngineError> {
     let detail = read(row)?;
     let elsewhere = detail.end == End::InJournal;
-    let damaged = |reason: String| EngineError::Journal { execution: row.key, sequence: 0, reason };
     let status =
-        status(row.status).ok_or_else(|| damaged(format!("its status is {}", row.status)))?;
+        status(row.status).ok_or_else(|| damaged(row, format!("its status is {}", row.status)))?;
+    let events = events(row, &detail)?;
     let (output, failure) = match (detail.end, &detail.journal) {
         (End::Output(output), _) => (Some(output), None),
         (End::Failure(failure), _) => (None, Some(failure)),
-        (End::Untold | End::InJournal, Some(events)) => end_of(events),
+        (End::Untold | End::InJournal, Some(_)) => end_of(&events),
         (End::Untold | End::InJournal, None) => (None, None),
     };
     let summary = Summary {
@@ -104,7 +123,7 @@ pub(crate) fn summary(row: &ExecutionRow) -> Result<(Summary, bool), EngineError
         redrive: detail.redrive,
         definition: detail.definition.hex(),
         attributes: serde_json::from_str(&detail.attributes)
-            .map_err(|error| damaged(format!("its attributes: {error}")))?,
+            .map_err(|error| damaged(row, format!("its attributes: {error}")))?,
         header: Arc::unwrap_or_clone(detail.header),
     };
     Ok((summary, elsewhere))

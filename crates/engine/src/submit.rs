@@ -157,10 +157,10 @@ impl Engine {
         let detail = row::read(&row)?;
         let definition = self.definitions.with_hash(&*self.store, detail.definition).await?;
         let execution = Execution::new(definition, detail.header.clone());
-        let in_row = detail.journal.clone();
+        let in_row = row::events(&row, &detail)?;
         let mut live = Box::new(Live::new(execution, detail, row));
-        if let Some(events) = in_row {
-            live.fold(&events);
+        if !in_row.is_empty() {
+            live.fold(&in_row);
         }
         loop {
             let chunks = self.store.journal(key, live.next_sequence, CHUNKS_AT_ONCE).await?;

@@ -178,7 +178,7 @@ impl Engine {
         &self,
         row: &TaskRow,
     ) -> Result<Option<(Arc<Header>, ScheduledTask)>, EngineError> {
-        let task = journal::unpack(&row.detail).map_err(|reason| EngineError::Journal {
+        let task = journal::unpack(&row.detail, "").map_err(|reason| EngineError::Journal {
             execution: row.execution,
             sequence: 0,
             reason: format!("task {}: {reason}", row.task),
