@@ -4,7 +4,7 @@
 //! as `HTTPS_PROXY` and [`Authority::bundle`] as `AWS_CA_BUNDLE` these calls arrive here too.
 
 use std::collections::HashMap;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -47,6 +47,9 @@ impl Authority {
     /// When the folder cannot be written, or what lies there is no certificate and key.
     pub fn open(folder: &Path, now: Timestamp) -> io::Result<Authority> {
         fs::create_dir_all(folder)?;
+        // A server and `stepwell env` may come here at the same time; one makes it, the other finds it.
+        let lock = File::create(folder.join("lock"))?;
+        lock.lock()?;
         let (certificate, key) = (folder.join("ca.pem"), folder.join("ca.key"));
         if !key.exists() || !certificate.exists() {
             let (certificate_pem, key_pem) = make(now).map_err(io::Error::other)?;
