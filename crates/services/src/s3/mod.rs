@@ -43,6 +43,8 @@ mod record;
 mod refuse;
 mod store;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod unconfigured;
 mod upload_part;
 mod upload_part_copy;
