@@ -92,6 +92,7 @@ pub(crate) struct Wishes {
     pub credentials: Option<Credentials>,
     pub endpoint: Option<String>,
     pub profile: Option<String>,
+    pub ca_bundle: Option<PathBuf>,
     pub attempts: Option<u32>,
     pub backoff: Option<Duration>,
     pub timeout: Option<Duration>,
@@ -179,7 +180,7 @@ impl Config {
             credentials,
             endpoint,
             endpoints,
-            ca_bundle: variable("AWS_CA_BUNDLE").map(PathBuf::from),
+            ca_bundle: wishes.ca_bundle.or_else(|| variable("AWS_CA_BUNDLE").map(PathBuf::from)),
             attempts: attempts.max(1),
             backoff: wishes.backoff.unwrap_or(Duration::from_millis(250)),
             // Longer than the longest answer: a synchronous express execution may take five minutes.

@@ -416,6 +416,12 @@ impl ClientBuilder {
         self
     }
 
+    /// The certificates to trust, in a PEM file, in place of the system's.
+    pub fn ca_bundle(mut self, path: impl Into<std::path::PathBuf>) -> Self {
+        self.wishes.ca_bundle = Some(path.into());
+        self
+    }
+
     /// How often a call is tried at all, and the pause before the second attempt, which doubles from there.
     pub fn retries(mut self, attempts: u32, first_pause: Duration) -> Self {
         self.wishes.attempts = Some(attempts);

@@ -158,7 +158,7 @@ impl ChoiceRule {
                 }
                 if operator.starts_with("Timestamp")
                     && !operator.ends_with("Path")
-                    && !value.as_str().is_some_and(|text| text.parse::<jiff::Timestamp>().is_ok())
+                    && value.as_str().is_none_or(|text| text.parse::<jiff::Timestamp>().is_err())
                 {
                     return Err(BuildError::BadValue {
                         place: format!("{operator} of a Choice rule"),

@@ -4,4 +4,5 @@ mod chapter;
 mod definitions;
 mod fake;
 mod golden;
+mod live;
 mod wire;

@@ -295,3 +295,53 @@ async fn a_workflow_that_is_there_otherwise_is_attached_to() {
     assert_eq!((attached.name(), attached.definition()["StartAt"].as_str()), ("old", Some("A")));
     assert_eq!(Workflow::list(&fake.client, 3).await.unwrap().len(), 3);
 }
+
+#[tokio::test]
+async fn tls_trusts_the_bundle_and_nothing_else() {
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("ca.pem");
+    std::fs::write(&bundle, certified.cert.pem()).unwrap();
+    let key =
+        rustls::pki_types::PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certified.cert.der().clone()], key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(stream) = acceptor.accept(stream).await else { continue };
+            let answer = hyper::service::service_fn(|_| async {
+                let body = http_body_util::Full::new(bytes::Bytes::from_static(
+                    b"{\"stateMachines\": []}",
+                ));
+                Ok::<_, std::convert::Infallible>(hyper::Response::new(body))
+            });
+            let stream = hyper_util::rt::TokioIo::new(stream);
+            tokio::spawn(
+                hyper::server::conn::http1::Builder::new().serve_connection(stream, answer),
+            );
+        }
+    });
+    let builder =
+        Client::builder().endpoint(endpoint).region("us-east-1").retries(1, Default::default());
+    let trusting = builder.clone().ca_bundle(&bundle).build().unwrap();
+    trusting.call("stepfunctions", "ListStateMachines", json!({})).await.unwrap();
+    // Whether the system has other roots or none at all, this server is not among them.
+    let wary = builder
+        .clone()
+        .build()
+        .unwrap()
+        .call("stepfunctions", "ListStateMachines", json!({}))
+        .await;
+    assert!(matches!(wary, Err(Error::Transport { .. } | Error::Config(_))), "{wary:?}");
+    let missing = builder.ca_bundle(folder.path().join("none.pem")).build().unwrap();
+    let missing = missing.call("stepfunctions", "ListStateMachines", json!({})).await.unwrap_err();
+    assert!(matches!(missing, Error::Config(_)), "{missing}");
+}
