@@ -1,13 +1,20 @@
 //! Payload templates: JSON whose leaves may be expressions.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::{EvaluationError, Jsonata, Path, Scope};
 use crate::intrinsics::Call;
+use crate::jsonata::Session;
 
 /// A payload template: JSON whose leaves may be expressions of one query language.
+/// Cloning is cheap.
 #[derive(Clone, Debug)]
-pub struct Template {
+pub struct Template(Arc<Compiled>);
+
+#[derive(Debug)]
+struct Compiled {
     source: Value,
     node: Node,
 }
@@ -54,13 +61,13 @@ impl Template {
     /// Compiles a JSONPath payload template: members whose names end in `.$` are paths or intrinsic calls.
     pub(crate) fn jsonpath(source: &Value, errors: &mut Vec<TemplateError>) -> Template {
         let node = jsonpath_node(source, &mut String::new(), errors);
-        Template { source: source.clone(), node }
+        Template(Arc::new(Compiled { source: source.clone(), node }))
     }
 
     /// Compiles a JSONata template: texts in `{% %}` are expressions.
     pub(crate) fn jsonata(source: &Value, errors: &mut Vec<TemplateError>) -> Template {
         let node = jsonata_node(source, &mut String::new(), errors);
-        Template { source: source.clone(), node }
+        Template(Arc::new(Compiled { source: source.clone(), node }))
     }
 
     /// Compiles the value of a field that is a path or an intrinsic call by itself (`ErrorPath`).
@@ -70,12 +77,12 @@ impl Template {
         } else {
             Node::Call { place: field.to_owned(), call: Call::parse(text).ok()? }
         };
-        Some(Template { source: Value::from(text), node })
+        Some(Template(Arc::new(Compiled { source: Value::from(text), node })))
     }
 
     /// As written.
     pub fn source(&self) -> &Value {
-        &self.source
+        &self.0.source
     }
 
     /// The template with its expressions replaced by what they give. `field` names it in errors:
@@ -85,7 +92,7 @@ impl Template {
     ///
     /// The first expression that fails.
     pub fn evaluate(&self, scope: &Scope, field: &str) -> Result<Value, EvaluationError> {
-        self.node.evaluate(scope, &mut field.to_owned())
+        self.0.node.evaluate(&Session::new(scope), &mut field.to_owned())
     }
 
     /// Every path and expression, in the order written.
@@ -94,25 +101,27 @@ impl Template {
         paths: &mut Vec<&'t Path>,
         expressions: &mut Vec<&'t Jsonata>,
     ) {
-        self.node.references(paths, expressions);
+        self.0.node.references(paths, expressions);
     }
 }
 
 impl Node {
     /// `place` is where in its state the node stands; it is left as it was found.
-    fn evaluate(&self, scope: &Scope, place: &mut String) -> Result<Value, EvaluationError> {
+    fn evaluate(&self, session: &Session, place: &mut String) -> Result<Value, EvaluationError> {
         match self {
             Node::Constant(value) => Ok(value.clone()),
-            Node::Path { field, path } => path.evaluate(scope, field),
-            Node::Call { place: within, call } => call.evaluate(scope, &format!("{place}{within}")),
-            Node::Jsonata(expression) => expression.evaluate(scope, place),
+            Node::Path { field, path } => path.evaluate(session.scope, field),
+            Node::Call { place: within, call } => {
+                call.evaluate(session.scope, &format!("{place}{within}"))
+            }
+            Node::Jsonata(expression) => expression.evaluate_in(session, place),
             Node::Object(members) => {
                 let mut object = Map::with_capacity(members.len());
                 let length = place.len();
                 for (name, member) in members {
                     place.push('/');
                     place.push_str(name);
-                    object.insert(name.clone(), member.evaluate(scope, place)?);
+                    object.insert(name.clone(), member.evaluate(session, place)?);
                     place.truncate(length);
                 }
                 Ok(Value::Object(object))
@@ -122,7 +131,7 @@ impl Node {
                 let length = place.len();
                 for (index, item) in items.iter().enumerate() {
                     place.push_str(&format!("[{index}]"));
-                    array.push(item.evaluate(scope, place)?);
+                    array.push(item.evaluate(session, place)?);
                     place.truncate(length);
                 }
                 Ok(Value::Array(array))

@@ -28,6 +28,8 @@ use crate::Dice;
 use crate::error_name;
 use crate::expression::{EvaluationError, Path, Scope};
 
+pub(crate) use hash::digest;
+
 /// Characters that `States.Base64Encode`, `States.Base64Decode` and `States.Hash` take.
 const TEXT_CHARACTERS_MAX: usize = 10_000;
 

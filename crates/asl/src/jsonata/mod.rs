@@ -1,24 +1,36 @@
-//! AWS's dialect of JSONata.
+//! JSONata, in two dialects: AWS's (2.0.6 with six functions more, no context item, bounds) for states, and
+//! the plain one (2.2.2) for `stepwell eval`.
+//!
+//! The evaluator is `crates/jsonata`. An evaluation sees nothing but its scope: time and dice come from the
+//! [`Moment`](crate::Moment), and what it may use is counted in steps and bytes.
 
+mod functions;
+mod messages;
+mod plain;
 mod references;
+mod run;
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
-use jsonata_core::ast::AstNode;
-use jsonata_core::evaluator::{Context, Evaluator, EvaluatorOptions};
-use jsonata_core::value::JValue;
+use jsonata::ast::AstNode;
+use jsonata::value::JValue;
 use serde_json::Value;
 
 use crate::expression::{EvaluationError, Scope, type_name};
 
+pub use plain::{Bounds, Failure, evaluate_plain};
 pub(crate) use references::References;
 
-/// A compiled JSONata expression: what stands between `{%` and `%}`.
+/// A compiled JSONata expression: what stands between `{%` and `%}`. Cloning is cheap.
 #[derive(Clone, Debug)]
-pub struct Jsonata {
+pub struct Jsonata(Arc<Compiled>);
+
+#[derive(Debug)]
+struct Compiled {
     text: String,
-    program: Arc<AstNode>,
-    references: Arc<References>,
+    program: AstNode,
+    references: References,
 }
 
 /// Why an expression is refused when its definition is validated.
@@ -31,38 +43,41 @@ pub struct Refused {
 }
 
 impl Jsonata {
-    /// Compiles an expression.
+    /// Compiles an expression of AWS's dialect.
     ///
     /// # Errors
     ///
-    /// It does not parse, or it uses what AWS's dialect does not have.
+    /// It does not parse, or it uses what the dialect does not have.
     pub fn compile(text: &str) -> Result<Jsonata, Refused> {
-        let program = jsonata_core::parser::parse(text).map_err(|error| Refused {
+        let invalid = |message: String| Refused {
             code: "INVALID_JSONATA_EXPRESSION",
-            messages: vec![error.to_string()],
-        })?;
+            messages: vec![message],
+        };
+        let program =
+            run::parse(text).map_err(|error| invalid(messages::without_code(&error.message)))?;
         let references = References::of(&program);
+        if let Some(symbol) = &references.newer {
+            return Err(invalid(format!(
+                "The symbol \"{symbol}\" cannot be used as a unary operator"
+            )));
+        }
         if !references.unsupported.is_empty() {
             return Err(Refused {
                 code: "UNSUPPORTED_JSONATA_EXPRESSION",
                 messages: references.unsupported,
             });
         }
-        Ok(Jsonata {
-            text: text.to_owned(),
-            program: Arc::new(program),
-            references: Arc::new(references),
-        })
+        Ok(Jsonata(Arc::new(Compiled { text: text.to_owned(), program, references })))
     }
 
     /// As written, without the delimiters.
     pub fn text(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// What it reads.
     pub(crate) fn references(&self) -> &References {
-        &self.references
+        &self.0.references
     }
 
     /// What the expression gives. `field` names it in errors and in EvaluationFailed's location.
@@ -71,47 +86,29 @@ impl Jsonata {
     ///
     /// `States.QueryEvaluationError`: it failed, or gave nothing.
     pub fn evaluate(&self, scope: &Scope, field: &str) -> Result<Value, EvaluationError> {
-        let mut context = Context::new();
-        let mut states = serde_json::Map::new();
-        states.insert("input".into(), scope.input.clone());
-        let context_value: &Value = scope.context;
-        states.insert("context".into(), context_value.clone());
-        if let Some(result) = scope.result {
-            states.insert("result".into(), result.clone());
-        }
-        if let Some(error_output) = scope.error_output {
-            states.insert("errorOutput".into(), error_output.clone());
-        }
-        context.bind("states".into(), JValue::from(Value::Object(states)));
-        for name in &self.references.variables {
-            if let Some(value) = scope.variables.get(name) {
-                context.bind(name.clone(), JValue::from(value.clone()));
-            }
-        }
-        let mut evaluator = Evaluator::with_options(context, EvaluatorOptions::default());
-        let result = evaluator.evaluate(&self.program, &JValue::Undefined).map_err(|error| {
-            let separator = if error.code().is_some() { ". " } else { ": " };
-            EvaluationError::query(
-                format!(
-                    "The JSONata expression '{}' specified for the field '{field}' threw an error during evaluation{separator}{}",
-                    self.text,
-                    error.message()
-                ),
+        self.evaluate_in(&Session::new(scope), field)
+    }
+
+    /// The same for one of several expressions of a template, which share their session.
+    pub(crate) fn evaluate_in(
+        &self,
+        session: &Session,
+        field: &str,
+    ) -> Result<Value, EvaluationError> {
+        let specified = || {
+            format!("The JSONata expression '{}' specified for the field '{field}'", self.text())
+        };
+        match run::in_state(&self.0.program, &self.0.references, session, field) {
+            Ok(Some(value)) => Ok(value),
+            Ok(None) => Err(EvaluationError::query(
+                format!("{} returned nothing (undefined).", specified()),
                 field,
-            )
-        })?;
-        if result.is_undefined() {
-            return Err(EvaluationError::query(
-                format!(
-                    "The JSONata expression '{}' specified for the field '{field}' returned nothing (undefined).",
-                    self.text
-                ),
+            )),
+            Err(failure) => Err(EvaluationError::query(
+                format!("{} threw an {}", specified(), messages::in_state(&failure)),
                 field,
-            ));
+            )),
         }
-        let text = result.to_json_string().unwrap_or_default();
-        serde_json::from_str(&text)
-            .map_err(|error| EvaluationError::query(error.to_string(), field))
     }
 
     /// The failure of a field whose expression gave something of the wrong type. `expected` is
@@ -120,10 +117,45 @@ impl Jsonata {
         EvaluationError::query(
             format!(
                 "The JSONata expression '{}' specified for the field '{field}' returned an unexpected result type. Expected '{expected}', but was '{}' for value: {value}",
-                self.text,
+                self.text(),
                 type_name(value)
             ),
             field,
         )
+    }
+}
+
+/// What the expressions of one template share: members of `$states`, converted when first read.
+pub(crate) struct Session<'s> {
+    pub scope: &'s Scope<'s>,
+    input: OnceCell<JValue>,
+    context: OnceCell<JValue>,
+    result: OnceCell<JValue>,
+    error_output: OnceCell<JValue>,
+}
+
+impl<'s> Session<'s> {
+    pub(crate) fn new(scope: &'s Scope<'s>) -> Session<'s> {
+        Session {
+            scope,
+            input: OnceCell::new(),
+            context: OnceCell::new(),
+            result: OnceCell::new(),
+            error_output: OnceCell::new(),
+        }
+    }
+
+    /// A member of `$states`, if it exists here.
+    fn member(&self, name: &str) -> Option<JValue> {
+        let from = |cell: &OnceCell<JValue>, value: &Value| {
+            cell.get_or_init(|| JValue::from(value.clone())).clone()
+        };
+        match name {
+            "input" => Some(from(&self.input, self.scope.input)),
+            "context" => Some(from(&self.context, self.scope.context)),
+            "result" => self.scope.result.map(|value| from(&self.result, value)),
+            "errorOutput" => self.scope.error_output.map(|value| from(&self.error_output, value)),
+            _ => None,
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What an expression reads from outside: variables, members of `$states`, and what AWS does not allow.
 
-use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
+use jsonata::ast::{AstNode, BinaryOp, PathStep, Stage};
 
 /// What an expression reads from outside.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -10,6 +10,12 @@ pub struct References {
     pub variables: Vec<String>,
     /// Members of `$states` that are read by name.
     pub states: Vec<String>,
+    /// `$states` is read as a whole.
+    pub all_states: bool,
+    /// Functions that AWS adds, changes or takes away, as far as they are named.
+    pub functions: Vec<String>,
+    /// A symbol of a newer JSONata than AWS's.
+    pub newer: Option<&'static str>,
     /// AWS's texts for what it does not allow: bare names at the top level, `$$`.
     pub unsupported: Vec<String>,
 }
@@ -31,7 +37,7 @@ struct Walk {
 impl Walk {
     /// `top`: whether `node` is evaluated with no context item, so that a bare name reads nothing.
     fn node(&mut self, node: &AstNode, top: bool) {
-        jsonata_core::value::with_stack(|| self.visit(node, top));
+        jsonata::value::with_stack(|| self.visit(node, top));
     }
 
     fn visit(&mut self, node: &AstNode, top: bool) {
@@ -74,15 +80,18 @@ impl Walk {
                     self.bound.push(name.clone());
                 }
             }
-            AstNode::Binary { lhs, rhs, .. } => {
+            AstNode::Binary { op, lhs, rhs } => {
+                match op {
+                    BinaryOp::Coalesce => self.found.newer = Some("?"),
+                    BinaryOp::Default => self.found.newer = Some(":"),
+                    _ => {}
+                }
                 self.node(lhs, top);
                 self.node(rhs, top);
             }
             AstNode::Unary { operand, .. } => self.node(operand, top),
             AstNode::Function { name, args, .. } => {
-                if !is_builtin(name) {
-                    self.variable(name);
-                }
+                self.variable(name);
                 self.nodes(args, top);
             }
             AstNode::Call { procedure, args } => {
@@ -146,8 +155,28 @@ impl Walk {
     /// Only the first step is evaluated with what is outside of the path.
     fn path(&mut self, steps: &[PathStep], top: bool) {
         let length = self.bound.len();
+        let member = match steps {
+            [first, second, ..]
+                if first.stages.is_empty()
+                    && matches!(&first.node, AstNode::Variable(name) if name == "states")
+                    && !self.bound.iter().any(|bound| bound == "states") =>
+            {
+                match &second.node {
+                    AstNode::Name(member) => Some(member),
+                    _ => None,
+                }
+            }
+            _ => None,
+        };
+        if let Some(member) = member
+            && !self.found.states.contains(member)
+        {
+            self.found.states.push(member.clone());
+        }
         for (place, step) in steps.iter().enumerate() {
-            self.node(&step.node, top && place == 0);
+            if place > 0 || member.is_none() {
+                self.node(&step.node, top && place == 0);
+            }
             self.bound.extend(step.focus.iter().chain(&step.index_var).cloned());
             for stage in &step.stages {
                 match stage {
@@ -157,23 +186,29 @@ impl Walk {
                 }
             }
         }
-        if let [first, second, ..] = steps
-            && matches!(&first.node, AstNode::Variable(name) if name == "states")
-            && !self.bound.iter().any(|bound| bound == "states")
-            && let AstNode::Name(member) = &second.node
-            && !self.found.states.contains(member)
-        {
-            self.found.states.push(member.clone());
-        }
         self.bound.truncate(length);
     }
 
     fn variable(&mut self, name: &str) {
-        if name == "states" || self.bound.iter().any(|bound| bound == name) || is_builtin(name) {
+        if self.bound.iter().any(|bound| bound == name) {
+            return;
+        }
+        if name == "states" {
+            self.found.all_states = true;
+            return;
+        }
+        if is_builtin(name) {
+            self.function(name);
             return;
         }
         if !self.found.variables.iter().any(|found| found == name) {
             self.found.variables.push(name.to_owned());
+        }
+    }
+
+    fn function(&mut self, name: &str) {
+        if OURS.contains(&name) && !self.found.functions.iter().any(|found| found == name) {
+            self.found.functions.push(name.to_owned());
         }
     }
 
@@ -184,8 +219,11 @@ impl Walk {
     }
 }
 
+/// Functions that are AWS's own, or otherwise than in plain JSONata.
+const OURS: [&str; 7] = ["parse", "partition", "range", "hash", "random", "uuid", "eval"];
+
 /// Functions of JSONata 2.0.6 and those that AWS adds, without `$`.
-pub(super) fn is_builtin(name: &str) -> bool {
+fn is_builtin(name: &str) -> bool {
     BUILTINS.binary_search(&name).is_ok()
 }
 

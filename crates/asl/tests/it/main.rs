@@ -2,6 +2,7 @@
 
 mod cases;
 mod history;
+mod jsonata_suite;
 mod properties;
 mod recorded;
 mod recorded_histories;

@@ -252,11 +252,6 @@ fn run(definition: &Definition, input: &Value) -> Option<Result<Value, String>> 
     match &state.kind {
         Kind::Pass(pass) if state.next.is_none() && state.assign.is_none() => {
             Some(match &state.flow {
-                Flow::Jsonata { .. }
-                    if state.query_language == asl::definition::QueryLanguage::Jsonata =>
-                {
-                    return None;
-                }
                 Flow::Jsonata { output, .. } => match output {
                     None => Ok(input.clone()),
                     Some(output) => output.evaluate(&scope, "Output").map_err(|error| error.cause),

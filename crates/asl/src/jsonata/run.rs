@@ -1,0 +1,166 @@
+//! One evaluation: parse, bind, evaluate within a budget, convert. A panic of the evaluator is an error like others.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use indexmap::IndexMap;
+use jsonata::ast::AstNode;
+use jsonata::environment::{self, Dialect, Environment};
+use jsonata::evaluator::{Context, Evaluator, EvaluatorOptions};
+use jsonata::value::JValue;
+use serde_json::{Map, Number, Value};
+
+use super::plain::{Bounds, Failure};
+use super::{References, Session, functions};
+use crate::Moment;
+
+/// AWS's bound on nesting.
+const STATES_DEPTH_MAX: usize = 100;
+/// AWS's bound on one value: what `[1..873782]` takes, and not one number more.
+const STATES_VALUE_BYTES_MAX: u64 = 6_990_256;
+/// Bytes that one evaluation may make in all, kept or not.
+const MADE_BYTES_MAX: u64 = 256 << 20;
+/// Nodes and rounds of loops: below a second on any machine that would run this.
+const STEPS_MAX: u64 = 4_000_000;
+/// Values in a result.
+const RESULT_VALUES_MAX: usize = 2_000_000;
+/// Arrays and objects within each other in a result: more than any reader of JSON takes.
+const RESULT_DEPTH_MAX: usize = 120;
+
+/// Parses an expression of either dialect.
+pub(super) fn parse(text: &str) -> Result<AstNode, Failure> {
+    guarded(|| jsonata::parser::parse(text).map_err(|error| Failure::parsing(&error.to_string())))
+}
+
+/// Evaluates in AWS's dialect. `None` is undefined.
+pub(super) fn in_state(
+    program: &AstNode,
+    references: &References,
+    session: &Session,
+    place: &str,
+) -> Result<Option<Value>, Failure> {
+    let scope = session.scope;
+    let mut context = Context::new();
+    let mut states = IndexMap::new();
+    for name in ["input", "context", "result", "errorOutput"] {
+        let read = references.all_states || references.states.iter().any(|member| member == name);
+        if read && let Some(value) = session.member(name) {
+            states.insert(name.to_owned(), value);
+        }
+    }
+    context.bind("states".to_owned(), JValue::object(states));
+    for name in &references.variables {
+        if let Some(value) = scope.variables.get(name) {
+            context.bind(name.clone(), JValue::from(value.clone()));
+        }
+    }
+    let options =
+        EvaluatorOptions { max_stack_depth: Some(STATES_DEPTH_MAX), ..Default::default() };
+    let seed = scope.moment.dice(place).next_u64();
+    let environment = Environment {
+        now_millis: scope.moment.now.0,
+        seed,
+        dialect: Dialect::States,
+        steps_max: STEPS_MAX,
+        value_bytes_max: STATES_VALUE_BYTES_MAX,
+        made_bytes_max: MADE_BYTES_MAX,
+    };
+    let mut evaluator = Evaluator::with_options(context, options);
+    functions::register(&mut evaluator, references, scope.moment, place);
+    evaluate(&mut evaluator, program, &JValue::Undefined, environment)
+}
+
+/// Evaluates in the plain dialect, with the input as context item.
+pub(super) fn plainly(
+    program: &AstNode,
+    input: Option<&Value>,
+    bindings: &Map<String, Value>,
+    moment: Moment,
+    bounds: Bounds,
+) -> Result<Option<Value>, Failure> {
+    let mut context = Context::new();
+    for (name, value) in bindings {
+        context.bind(name.clone(), JValue::from(value.clone()));
+    }
+    let options = EvaluatorOptions { max_stack_depth: bounds.depth, ..Default::default() };
+    let environment = Environment {
+        now_millis: moment.now.0,
+        seed: moment.dice("jsonata").next_u64(),
+        dialect: Dialect::Plain,
+        steps_max: bounds.steps,
+        value_bytes_max: MADE_BYTES_MAX,
+        made_bytes_max: 4 * MADE_BYTES_MAX,
+    };
+    let mut evaluator = Evaluator::with_options(context, options);
+    functions::register_random(&mut evaluator, moment);
+    let input = input.map_or(JValue::Undefined, |input| JValue::from(input.clone()));
+    evaluate(&mut evaluator, program, &input, environment)
+}
+
+fn evaluate(
+    evaluator: &mut Evaluator,
+    program: &AstNode,
+    input: &JValue,
+    environment: Environment,
+) -> Result<Option<Value>, Failure> {
+    guarded(|| {
+        environment::within(environment, || {
+            let result = evaluator
+                .evaluate(program, input)
+                .map_err(|error| Failure::evaluating(error.message()))?;
+            let mut left = RESULT_VALUES_MAX;
+            converted(&result, 0, &mut left)
+        })
+    })
+}
+
+fn guarded<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(Failure::internal()))
+}
+
+/// JSON of a result. Undefined and functions are nothing; numbers that JSON does not have are their names.
+fn converted(value: &JValue, depth: usize, left: &mut usize) -> Result<Option<Value>, Failure> {
+    *left = left.checked_sub(1).ok_or_else(Failure::out_of_memory)?;
+    if depth > RESULT_DEPTH_MAX {
+        return Err(Failure::out_of_memory());
+    }
+    Ok(Some(match value {
+        JValue::Undefined | JValue::Lambda(_) | JValue::Builtin { .. } | JValue::Regex { .. } => {
+            return Ok(None);
+        }
+        JValue::Null => Value::Null,
+        JValue::Bool(bool) => Value::Bool(*bool),
+        JValue::Number(number) => json_number(*number),
+        JValue::String(text) => Value::String(text.to_string()),
+        JValue::Array(items) => {
+            let mut array = Vec::with_capacity(items.len());
+            for item in items.iter() {
+                // A function in an array is written as `null`, as JSON.stringify does.
+                array.push(converted(item, depth + 1, left)?.unwrap_or(Value::Null));
+            }
+            Value::Array(array)
+        }
+        JValue::Object(members) => {
+            let mut object = Map::with_capacity(members.len());
+            for (name, member) in members.iter() {
+                if let Some(member) = converted(member, depth + 1, left)? {
+                    object.insert(name.clone(), member);
+                }
+            }
+            Value::Object(object)
+        }
+    }))
+}
+
+/// A number as JavaScript prints it: whole ones without a fraction. What JSON has no number for is its name.
+fn json_number(number: f64) -> Value {
+    if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 {
+        return Value::from(number as i64);
+    }
+    match Number::from_f64(number) {
+        Some(_) if number.fract() == 0.0 && number.abs() < 1e18 => Value::from(number as i64),
+        Some(finite) => Value::Number(finite),
+        None if number.is_nan() => Value::from("NaN"),
+        None if number > 0.0 => Value::from("Infinity"),
+        None => Value::from("-Infinity"),
+    }
+}

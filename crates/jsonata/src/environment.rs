@@ -1,0 +1,126 @@
+//! What an evaluation gets from outside: the time, the dice, the dialect and a budget.
+//!
+//! An evaluation runs on one thread from beginning to end, so its environment stands in a thread-local for
+//! as long as [`within`] runs. Budgets count steps and bytes, never time, so that the same evaluation ends
+//! the same way on every machine.
+
+use std::cell::Cell;
+
+/// What an evaluation gets from outside.
+#[derive(Clone, Copy, Debug)]
+pub struct Environment {
+    /// `$now`, `$millis`: milliseconds since the epoch.
+    pub now_millis: i64,
+    /// Where `$random` and `$shuffle` begin.
+    pub seed: u64,
+    /// Whose rules hold.
+    pub dialect: Dialect,
+    /// Nodes, loop rounds and pieces of work inside of built-in functions.
+    pub steps_max: u64,
+    /// Bytes of one value; a number counts as eight, a character as one.
+    pub value_bytes_max: u64,
+    /// Bytes of all strings and arrays that the evaluation makes, kept or not.
+    pub made_bytes_max: u64,
+}
+
+/// Whose rules hold where versions of JSONata differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// jsonata-js 2.2.2.
+    Plain,
+    /// jsonata-js 2.0.6, as AWS Step Functions has it.
+    States,
+}
+
+impl Environment {
+    /// No time, no dice, no bounds but those of memory.
+    pub const PLAIN: Environment = Environment {
+        now_millis: 0,
+        seed: 0,
+        dialect: Dialect::Plain,
+        steps_max: u64::MAX,
+        value_bytes_max: u64::MAX,
+        made_bytes_max: u64::MAX,
+    };
+}
+
+/// Why an evaluation was ended from outside. The messages begin with these.
+pub const OUT_OF_STEPS: &str = "U1001: Expression evaluation timeout: Check for infinite loop";
+/// A value is larger than allowed, or too much was made.
+pub const OUT_OF_MEMORY: &str =
+    "U1002: Expression evaluation memory limit exceeded: Check for excessive memory usage";
+
+thread_local! {
+    static CURRENT: Cell<Environment> = const { Cell::new(Environment::PLAIN) };
+    static STEPS_LEFT: Cell<u64> = const { Cell::new(u64::MAX) };
+    static BYTES_LEFT: Cell<u64> = const { Cell::new(u64::MAX) };
+}
+
+/// Runs an evaluation in an environment.
+pub fn within<R>(environment: Environment, run: impl FnOnce() -> R) -> R {
+    struct Restore(Environment, u64, u64);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CURRENT.set(self.0);
+            STEPS_LEFT.set(self.1);
+            BYTES_LEFT.set(self.2);
+        }
+    }
+    let _restore = Restore(
+        CURRENT.replace(environment),
+        STEPS_LEFT.replace(environment.steps_max),
+        BYTES_LEFT.replace(environment.made_bytes_max),
+    );
+    run()
+}
+
+/// Whether 2.0.6's rules hold.
+pub(crate) fn is_states() -> bool {
+    CURRENT.get().dialect == Dialect::States
+}
+
+/// One step of work, or several.
+#[inline]
+pub(crate) fn steps(count: usize) -> Result<(), String> {
+    let left = STEPS_LEFT.get();
+    match left.checked_sub(count as u64) {
+        Some(left) => {
+            STEPS_LEFT.set(left);
+            Ok(())
+        }
+        None => Err(OUT_OF_STEPS.to_owned()),
+    }
+}
+
+/// A string or array of so many bytes is about to be made.
+pub(crate) fn hold(bytes: usize) -> Result<(), String> {
+    let bytes = bytes as u64;
+    let left = BYTES_LEFT.get();
+    if bytes > CURRENT.get().value_bytes_max || bytes > left {
+        return Err(OUT_OF_MEMORY.to_owned());
+    }
+    BYTES_LEFT.set(left - bytes);
+    Ok(())
+}
+
+/// An array of so many items is about to be made.
+pub(crate) fn hold_items(items: usize) -> Result<(), String> {
+    hold(items.saturating_mul(8))
+}
+
+/// The time that `$now` and `$millis` tell.
+pub(crate) fn now() -> chrono::DateTime<chrono::Utc> {
+    chrono::DateTime::from_timestamp_millis(CURRENT.get().now_millis).unwrap_or_default()
+}
+
+/// A number in `[0, 1)`, another one each time (SplitMix64).
+pub(crate) fn random() -> f64 {
+    let mut environment = CURRENT.get();
+    environment.seed = environment.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    CURRENT.set(environment);
+    let mut z = environment.seed;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^= z >> 31;
+    (z >> 11) as f64 / (1u64 << 53) as f64
+}
