@@ -234,10 +234,8 @@ impl Inner {
 
     /// When there is something to do next, as far as is known.
     pub(crate) fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let pages = [self.worker_pages, self.cancel_pages];
-        if pages.iter().any(|pages| *pages != Pages::Done && self.ready.is_empty())
-            || !self.in_doubt.is_empty()
-        {
+        // Workers' pages are no reason: a turn reads them until there is no room or no more of them.
+        if self.cancel_pages != Pages::Done || !self.in_doubt.is_empty() {
             return Some(now);
         }
         let timer = (self.next_due < i64::MAX).then_some(Timestamp(self.next_due));
