@@ -165,6 +165,8 @@ async fn drive(context: Arc<Context>, shutdown: CancellationToken) {
         tokio::select! {
             () = async { match pause { Some(pause) => tokio::time::sleep(pause).await, None => std::future::pending().await } } => {}
             () = context.engine.changed() => {}
+            // A place is free: the engine may have more than fitted into the last turn.
+            Some(_) = workers.join_next(), if !workers.is_empty() => {}
             () = shutdown.cancelled() => break,
         }
     }
