@@ -59,7 +59,7 @@ pub struct Deployed {
 }
 
 impl Resource for Endpoint {
-    const KIND: Kind = Kind { table: "sagemaker/endpoint", arn_word: "endpoint", noun: "endpoint" };
+    const KIND: Kind = Kind { table: "sagemaker/endpoint", arn_word: "endpoint" };
     fn name(&self) -> &str {
         &self.name
     }

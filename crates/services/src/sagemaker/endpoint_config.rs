@@ -22,11 +22,7 @@ pub struct EndpointConfig {
 }
 
 impl Resource for EndpointConfig {
-    const KIND: Kind = Kind {
-        table: "sagemaker/endpoint-config",
-        arn_word: "endpoint-config",
-        noun: "endpoint configuration",
-    };
+    const KIND: Kind = Kind { table: "sagemaker/endpoint-config", arn_word: "endpoint-config" };
     fn name(&self) -> &str {
         self.request["EndpointConfigName"].as_str().unwrap_or_default()
     }

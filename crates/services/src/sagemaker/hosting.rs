@@ -322,10 +322,18 @@ async fn start_variant(
     Ok(server)
 }
 
+/// A running process; it ends when its input closes, also with us.
+struct Process {
+    child: Child,
+    _input: Option<tokio::process::ChildStdin>,
+}
+
 /// Starts the process and waits until it listens, which it does once its model is loaded.
-async fn launch(runner: &Runner, folder: &Path, log: &Path) -> Result<(Child, u16), String> {
+async fn launch(runner: &Runner, folder: &Path, log: &Path) -> Result<(Process, u16), String> {
     let mut child = runner::start_endpoint(runner, folder, log)
         .map_err(|error| format!("cannot start a process: {error}"))?;
+    // Waiting for a child closes its input, which would be its end.
+    let input = child.stdin.take();
     let Some(output) = child.stdout.take() else {
         return Err("the process has no output".to_owned());
     };
@@ -339,7 +347,8 @@ async fn launch(runner: &Runner, folder: &Path, log: &Path) -> Result<(Child, u1
         }
     };
     let port = line.strip_prefix(LISTENING).and_then(|port| port.trim().parse().ok());
-    Ok((child, port.ok_or_else(|| last_words(log))?))
+    let port = port.ok_or_else(|| last_words(log))?;
+    Ok((Process { child, _input: input }, port))
 }
 
 /// The last line of the process's log: usually why it ended.
@@ -357,7 +366,7 @@ fn last_words(log: &Path) -> String {
 /// Starts the process again whenever it ends, at growing intervals, until the deployment ends.
 async fn keep(
     runner: Arc<Runner>,
-    mut child: Child,
+    mut process: Process,
     server: Arc<Server>,
     folder: PathBuf,
     log: PathBuf,
@@ -371,10 +380,10 @@ async fn keep(
         let mut steady = false;
         loop {
             tokio::select! {
-                _ = child.wait() => break,
+                _ = process.child.wait() => break,
                 () = tokio::time::sleep(watch), if !steady => { steady = true; pause = SHORTEST; }
                 () = ended.cancelled() => {
-                    let _ = child.kill().await;
+                    let _ = process.child.kill().await;
                     return;
                 }
             }
@@ -388,7 +397,7 @@ async fn keep(
             }
             pause = (pause * 2).min(LONGEST);
             if let Ok((again, port)) = launch(&runner, &folder, &log).await {
-                child = again;
+                process = again;
                 server.port.store(port, Ordering::Release);
                 server.listening.notify_waiters();
                 break;

@@ -21,7 +21,7 @@ pub struct Model {
 }
 
 impl Resource for Model {
-    const KIND: Kind = Kind { table: "sagemaker/model", arn_word: "model", noun: "model" };
+    const KIND: Kind = Kind { table: "sagemaker/model", arn_word: "model" };
     fn name(&self) -> &str {
         self.request["ModelName"].as_str().unwrap_or_default()
     }

@@ -14,8 +14,6 @@ pub struct Kind {
     pub table: &'static str,
     /// The word in the ARN: `training-job`.
     pub arn_word: &'static str,
-    /// The words of messages: `training job`.
-    pub noun: &'static str,
 }
 
 /// A resource as stored: the request that made it and what has become of it.

@@ -9,13 +9,13 @@ use serde_json::{Map, Value, json};
 use store::{Batch, Expect, StoreError};
 
 use super::job_spec::{self, EXIT_PLATFORM, Exit, JobSpec};
-use super::resource::{self, owner_of_key};
+use super::resource::{self, Resource, owner_of_key};
 use super::runner;
 use super::training_job::TrainingJob;
 use super::{artifact, job_spec::Work, jobs};
-use crate::{Caller, Context, Error, integrations, logs, s3};
+use crate::{Caller, Context, Error, cloudwatch, integrations, logs, s3};
 
-/// CloudWatch's group of all training jobs' logs.
+/// CloudWatch's group of all training jobs' logs, and the namespace of their metrics.
 pub const LOG_GROUP: &str = "/aws/sagemaker/TrainingJobs";
 
 /// How a job ends.
@@ -300,6 +300,7 @@ async fn finish(context: &Arc<Context>, key: &str, folder: &Path, end: End) -> R
         let batch = Batch { records: vec![write], ..Batch::default() };
         match integrations::finish(context, job.awaiting, job.outcome(), batch).await {
             Ok(()) => {
+                publish_metrics(context, key, job, &folder.join("log")).await;
                 jobs::clean(folder);
                 return Ok(());
             }
@@ -307,6 +308,35 @@ async fn finish(context: &Arc<Context>, key: &str, folder: &Path, end: End) -> R
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// The job's metrics as CloudWatch has them: each line of its log that holds one is a point. Losing
+/// them loses a chart, so a failure is only told.
+async fn publish_metrics(context: &Context, key: &str, job: &TrainingJob, log: &Path) {
+    let (account, region) = owner_of_key(key);
+    let image = job.request["AlgorithmSpecification"]["TrainingImage"].as_str().unwrap_or_default();
+    let Some(image) = context.sagemaker.programs.image(image) else { return };
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    for (name, expression) in &image.metrics {
+        if !job.metrics.iter().any(|(known, _, _)| known == name) {
+            continue;
+        }
+        let Ok(expression) = regex::Regex::new(expression) else { continue };
+        let points: Vec<cloudwatch::Point> =
+            text.lines().filter_map(|line| point(&expression, line)).collect();
+        let dimensions = [("TrainingJobName", job.name())];
+        let put =
+            cloudwatch::put(context, account, region, LOG_GROUP, name, &dimensions, &points).await;
+        if let Err(error) = put {
+            tracing::warn!(%error, metric = name, "cannot store a metric");
+        }
+    }
+}
+
+fn point(expression: &regex::Regex, line: &str) -> Option<cloudwatch::Point> {
+    let (at, text) = line.split_once('\t')?;
+    let value = expression.captures(text)?.get(1)?.as_str().parse().ok()?;
+    Some(cloudwatch::Point::of(at.parse().ok()?, value))
 }
 
 /// Asks a job's process to end; the driver sees the rest.

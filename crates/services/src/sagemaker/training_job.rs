@@ -124,8 +124,7 @@ fn message_of(secondary: &str) -> &'static str {
 }
 
 impl Resource for TrainingJob {
-    const KIND: Kind =
-        Kind { table: "sagemaker/training-job", arn_word: "training-job", noun: "training job" };
+    const KIND: Kind = Kind { table: "sagemaker/training-job", arn_word: "training-job" };
     fn name(&self) -> &str {
         self.request["TrainingJobName"].as_str().unwrap_or_default()
     }

@@ -35,8 +35,7 @@ pub struct TransformJob {
 }
 
 impl Resource for TransformJob {
-    const KIND: Kind =
-        Kind { table: "sagemaker/transform-job", arn_word: "transform-job", noun: "transform job" };
+    const KIND: Kind = Kind { table: "sagemaker/transform-job", arn_word: "transform-job" };
     fn name(&self) -> &str {
         self.request["TransformJobName"].as_str().unwrap_or_default()
     }

@@ -20,7 +20,9 @@ setuptools==80.10.2
 const SDK_CONFIG: &str = "\
 SchemaVersion: '1.0'
 SageMaker:
-  TelemetryOptOut: true
+  PythonSDK:
+    Modules:
+      TelemetryOptOut: true
 ";
 
 /// How the variables are written.
