@@ -32,6 +32,12 @@ impl Data {
         self.0.text.get_or_init(|| self.0.value.to_string().into_boxed_str())
     }
 
+    /// The same document with its text in compact form, whatever form it was read in.
+    pub fn compact(&self) -> Data {
+        let compact = self.0.value.to_string();
+        if compact == self.text() { self.clone() } else { Data::from(self.0.value.clone()) }
+    }
+
     /// Bytes of the text in UTF-8: what AWS's payload limit of 262,144 counts.
     pub fn len(&self) -> usize {
         self.text().len()

@@ -156,6 +156,7 @@ fn new_execution(number: u64, definition: &Arc<str>) -> NewExecution {
         definition: definition.clone(),
         owner: machine.to_owned(),
         attributes: json!({}),
+        at_end: None,
     }
 }
 

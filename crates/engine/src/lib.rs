@@ -63,6 +63,9 @@ pub struct NewExecution {
     pub owner: String,
     /// What the API wants back and the engine does not read (version and alias ARN, trace header, …).
     pub attributes: serde_json::Value,
+    /// Handed out among the [`Tick::cancelled`] once the execution has ended, until [`Engine::ended`] is
+    /// said: so whoever awaits the execution hears of its end, whatever crashes in between. Its number is set here.
+    pub at_end: Option<ScheduledTask>,
 }
 
 /// An execution as the API describes it.
@@ -101,7 +104,8 @@ pub struct Lease {
     pub again: bool,
 }
 
-/// A task that nobody awaits any more: end what it began, then say so with [`Engine::ended`].
+/// A task that nobody awaits any more: end what it began, then say so with [`Engine::ended`]. Also what was
+/// asked for at an execution's end ([`NewExecution::at_end`]).
 #[derive(Clone, Debug)]
 pub struct Cancelled {
     /// Whose.

@@ -21,6 +21,8 @@ use crate::row::{self, Detail, End};
 /// The timer that stands for `Trigger::Continue`: an execution that has more to decide gives way to
 /// others and comes back by it, also after a restart.
 pub(crate) const CONTINUE: u64 = u64::MAX >> 1;
+/// The number of what is handed out when an execution has ended; no task comes to bear it.
+pub(crate) const AT_END: TaskId = TaskId(u64::MAX >> 1);
 /// The queue of tasks for workers.
 pub(crate) const WORKER: &str = "worker";
 /// The queue of tasks whose work is to be ended.
@@ -256,6 +258,22 @@ impl Live {
         });
     }
 
+    /// Who awaits the execution is told by the queue of work to end, which remembers until it is done.
+    fn hand_out_end(&self, plan: &mut Plan) {
+        let Some(task) = &self.detail.at_end else { return };
+        plan.batch.tasks.push(TaskWrite::Add(TaskRow {
+            execution: self.row.key,
+            task: task.task.0,
+            queue: CANCEL.to_owned(),
+            detail: journal::pack(&**task, ""),
+        }));
+        plan.publication.cancelled.push(Cancelled {
+            execution: self.row.key,
+            header: self.detail.header.clone(),
+            task: (**task).clone(),
+        });
+    }
+
     /// The events as a chunk, and the row if it changes by them.
     fn write(&mut self, events: Vec<Event>, plan: &mut Plan) {
         let status = self.execution.status();
@@ -296,6 +314,9 @@ impl Live {
             self.row.status = row::status_number(status);
             self.row.open = row::is_open(status);
             self.row.stopped_at = self.execution.stop_time().map(|time| time.0);
+            if !self.row.open {
+                self.hand_out_end(plan);
+            }
             self.row.detail = row::write(&self.row, &self.detail);
             let row = self.row.clone();
             plan.batch.executions.push(match new {

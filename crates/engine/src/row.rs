@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use asl::{Data, Event, EventKind, Failure, Header, Status, Timestamp};
+use asl::{Data, Event, EventKind, Failure, Header, ScheduledTask, Status, Timestamp};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use store::ExecutionRow;
@@ -19,6 +19,8 @@ pub(crate) struct Detail {
     /// JSON text.
     pub(crate) attributes: Box<str>,
     pub(crate) redrive: (u32, Option<Timestamp>),
+    /// What is handed out when it has ended.
+    pub(crate) at_end: Option<Box<ScheduledTask>>,
     pub(crate) end: End,
     /// The journal's first chunk, when it was decided all at once and is small: then the execution is one row.
     pub(crate) journal: Option<Lines>,

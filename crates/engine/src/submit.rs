@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use asl::Execution;
-use asl::{Header, Moment, Status, TaskId, Trigger};
+use asl::{Header, Moment, ScheduledTask, Status, TaskId, Trigger};
 use store::{Batch, ExecutionKey, ExecutionRow, StoreError};
 
-use crate::live::{Live, Plan};
+use crate::live::{AT_END, Live, Plan};
 use crate::row::{self, Detail, End};
 use crate::{Engine, EngineError, NewExecution, journal};
 
@@ -40,6 +40,7 @@ impl Engine {
             definition: known.hash,
             attributes: new.attributes.to_string().into_boxed_str(),
             redrive: (0, None),
+            at_end: new.at_end.map(|task| Box::new(ScheduledTask { task: AT_END, ..task })),
             end: End::Untold,
             journal: None,
         };

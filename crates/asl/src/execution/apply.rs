@@ -29,7 +29,8 @@ impl Execution {
         match &event.kind {
             EventKind::ExecutionStarted { input, deadline, .. } => {
                 let start_at = self.definition.body.start_at.clone();
-                self.add_frame(TOP, Frame::starting(None, start_at, input.clone()));
+                // AWS shows the input as it was written in this event, and compact from here on.
+                self.add_frame(TOP, Frame::starting(None, start_at, input.compact()));
                 self.set_deadline(deadline);
             }
             EventKind::ExecutionSucceeded { output } => {

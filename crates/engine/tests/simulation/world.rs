@@ -399,5 +399,6 @@ pub fn new_execution(name: &str, definition: &str, now: Timestamp, n: i64) -> Ne
         definition: definition.into(),
         owner: OWNER.to_owned(),
         attributes: json!({"traceHeader": "t"}),
+        at_end: None,
     }
 }

@@ -20,8 +20,8 @@ use crate::operation::operation;
 use crate::record::Table;
 use crate::{Error, Service};
 
-pub(crate) use access_keys::{AccessKey, find_access_key};
-pub(crate) use roles::{DEFAULT_ROLE, find_role};
+pub(crate) use access_keys::find_access_key;
+pub(crate) use roles::find_role;
 
 /// IAM.
 pub static SERVICE: Service = Service {

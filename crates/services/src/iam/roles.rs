@@ -15,7 +15,7 @@ use crate::record::Found;
 use crate::{Caller, Context, Error};
 
 /// The role of callers who are nobody in particular.
-pub(crate) const DEFAULT_ROLE: &str = "stepwell";
+const DEFAULT_ROLE: &str = "stepwell";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -5,9 +5,13 @@ use serde_json::{Value, json};
 
 /// The members with `SdkHttpMetadata` and `SdkResponseMetadata`, keys in AWS's order (alphabetical).
 pub fn with_sdk_metadata(members: Value, moment: Moment) -> Value {
+    with_metadata_of("application/x-amz-json-1.1", members, moment)
+}
+
+/// As [`with_sdk_metadata`], of a service that answers with this content type.
+pub(super) fn with_metadata_of(content_type: &str, members: Value, moment: Moment) -> Value {
     let request_id = moment.dice("request id").uuid();
     let length = members.to_string().len().to_string();
-    let content_type = "application/x-amz-json-1.1";
     let date = jiff::Timestamp::from_millisecond(moment.now.0)
         .map(|now| now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
         .unwrap_or_default();

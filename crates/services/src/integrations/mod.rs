@@ -15,8 +15,10 @@
 //! [`Awaiting`] it has stored already answers as it did, and writes nothing. So a job is begun once.
 
 mod answer;
+mod aws_sdk;
 mod failed;
 mod sagemaker;
+mod states;
 mod submission;
 
 use asl::event::TaskTarget;
@@ -35,6 +37,7 @@ pub use submission::{Awaiting, begin, finish};
 /// Every optimised integration; one line each. `aws-sdk:*` is one generic path beside them.
 #[rustfmt::skip]
 pub static INTEGRATIONS: &[&dyn Integration] = &[
+    &states::States,
     &sagemaker::SageMaker,
 ];
 
@@ -102,13 +105,15 @@ pub struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Calls an operation with the state machine's role.
+    /// Calls an operation with the state machine's role, after the model's checks that a client's call
+    /// has behind it when it comes here.
     pub async fn call(
         &self,
         service: &str,
         operation: &str,
-        members: Value,
+        mut members: Value,
     ) -> Result<Value, Error> {
+        check(service, operation, &mut members)?;
         let output =
             crate::call(self.context, &self.caller, service, operation, Input::from(members))
                 .await?;
@@ -123,6 +128,11 @@ impl Work<'_> {
     /// The name that a job's record keeps of the task that waits for it.
     pub fn awaiting(&self) -> Awaiting {
         Awaiting { execution: self.execution, task: self.task.task.0 }
+    }
+
+    /// A name for what the task makes, when it gives none: the same each time the task is lent.
+    pub fn unique_name(&self) -> String {
+        unique_name(&self.header.execution_arn, self.task.task.0)
     }
 
     /// Whether the task's result comes with the end of a job.
@@ -151,10 +161,13 @@ pub async fn run(context: &Context, lease: &Lease) -> Result<(), Error> {
     Ok(context.engine.submit(lease.execution, triggers, Batch::default(), moment).await?)
 }
 
-/// Ends what a task began that nobody awaits any more.
+/// Ends what a task began that nobody awaits any more; or tells the parent of an execution that has ended.
 pub async fn cancel(context: &Context, cancelled: &Cancelled) -> Result<(), Error> {
     let (header, task) = (&cancelled.header, &cancelled.task);
     let Some((service, action, pattern)) = resource(&task.target) else { return Ok(()) };
+    if (service, action) == ("states", states::END) {
+        return states::tell_parent(context, cancelled).await;
+    }
     let Some(integration) = find(service) else { return Ok(()) };
     let work = Work {
         context,
@@ -168,6 +181,19 @@ pub async fn cancel(context: &Context, cancelled: &Cancelled) -> Result<(), Erro
         again: true,
     };
     integration.cancel(&work).await
+}
+
+/// Brings a task's parameters into the model's form and checks them.
+fn check(service: &str, operation: &str, members: &mut Value) -> Result<(), Error> {
+    let Some(model) = models::service(service) else { return Ok(()) };
+    let Some(shape) = model.operation(operation).and_then(|operation| operation.input) else {
+        return Ok(());
+    };
+    models::conform::conform(model, shape, models::conform::Naming::Member, members)
+        .map_err(|malformed| Error::new("SerializationException", malformed.to_string()))?;
+    models::validate::validate(model, shape, members).map_err(|violations| {
+        Error::new(models::validate::error_code(model), violations.to_string())
+    })
 }
 
 /// What the engine is to be told.
@@ -196,11 +222,26 @@ async fn outcome(context: &Context, lease: &Lease) -> Result<Vec<Trigger>, Faile
         Answer::Submitted(answer) => {
             Ok(vec![started, Trigger::TaskSubmitted { task: task.task, output: answer.into() }])
         }
-        Answer::Begun => Ok(Vec::new()),
+        Answer::Begun => {
+            // Nobody may have awaited it any more when it began, and then nobody else would end it.
+            if !still_awaited(&work).await {
+                let ended = integration.cancel(&work).await;
+                ended.map_err(|error| Failed::new("States.TaskFailed", error.to_string()))?;
+            }
+            Ok(Vec::new())
+        }
     }
 }
 
+/// Whether the task is awaited; in doubt it is, since then a cancellation would come.
+async fn still_awaited(work: &Work<'_>) -> bool {
+    work.context.engine.awaits(work.execution, work.task.task).await.unwrap_or(true)
+}
+
 fn find(service: &str) -> Option<&'static dyn Integration> {
+    if service.starts_with("aws-sdk:") {
+        return Some(&aws_sdk::AwsSdk);
+    }
     INTEGRATIONS.iter().find(|known| known.service() == service).copied()
 }
 
@@ -235,6 +276,13 @@ fn caller(key: ExecutionKey, header: &Header, task: &ScheduledTask, pattern: Pat
             sync: matches!(pattern, Pattern::Sync | Pattern::Sync2),
         },
     }
+}
+
+/// A UUID's form of what a task is.
+pub(crate) fn unique_name(execution_arn: &str, task: u64) -> String {
+    use sha2::{Digest, Sha256};
+    let hash = hex::encode(Sha256::digest(format!("{execution_arn}/{task}").as_bytes()));
+    format!("{}-{}-{}-{}-{}", &hash[..8], &hash[8..12], &hash[12..16], &hash[16..20], &hash[20..32])
 }
 
 /// Thirty-two letters that stand for the execution, as AWS names the sessions of its tasks.

@@ -1,6 +1,7 @@
 //! DescribeExecution.
 
-use asl::Status;
+use asl::{Status, Timestamp};
+use engine::Summary;
 use serde::{Deserialize, Serialize};
 
 use super::execution::{self, Attributes};
@@ -19,7 +20,7 @@ pub(super) struct Request {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Response {
+pub(crate) struct Response {
     execution_arn: String,
     state_machine_arn: String,
     name: String,
@@ -63,9 +64,13 @@ pub(super) async fn describe_execution(
     request: Request,
 ) -> Result<Response, Error> {
     let known = execution::find(context, caller, &request.execution_arn).await?;
-    let attributes = Attributes::of(&known);
     let included = request.included_data.as_deref() != Some("METADATA_ONLY");
-    let now = context.clock.moment().now;
+    Ok(description(known, included, context.clock.moment().now))
+}
+
+/// An execution as DescribeExecution tells it, with its data if `included`.
+pub(crate) fn description(known: Summary, included: bool, now: Timestamp) -> Response {
+    let attributes = Attributes::of(&known);
     let unredrivable = match (known.status, known.stop_time) {
         (Status::Failed | Status::TimedOut | Status::Aborted, Some(stopped))
             if now.0 - stopped.0 > REDRIVABLE_MS =>
@@ -78,7 +83,7 @@ pub(super) async fn describe_execution(
     let failure = known.failure.unwrap_or_default();
     let header = known.header;
     let text = |data: asl::Data| included.then(|| data.text().to_owned());
-    Ok(Response {
+    Response {
         execution_arn: header.execution_arn,
         state_machine_arn: header.state_machine_arn,
         name: header.name,
@@ -98,5 +103,5 @@ pub(super) async fn describe_execution(
         redrive_date: known.redrive.1.map(|time| seconds(time.0)),
         redrive_status: if unredrivable.is_some() { "NOT_REDRIVABLE" } else { "REDRIVABLE" },
         redrive_status_reason: unredrivable,
-    })
+    }
 }

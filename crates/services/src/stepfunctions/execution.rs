@@ -20,8 +20,8 @@ pub(super) struct Attributes {
     pub updated_at: i64,
     pub logging: Value,
     pub tracing: bool,
-    /// The task that waits for this execution's end (`startExecution.sync`).
-    pub awaited_by: Option<Awaiting>,
+    /// The task that started it (`states:startExecution`).
+    pub started_by: Option<Awaiting>,
 }
 
 impl Attributes {

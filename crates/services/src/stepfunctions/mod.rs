@@ -25,6 +25,7 @@ mod versions;
 use crate::operation::operation;
 use crate::{Error, Service};
 
+pub(crate) use describe_execution::description;
 pub(crate) use start_execution::{Start, start};
 
 /// AWS Step Functions.

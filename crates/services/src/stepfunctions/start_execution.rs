@@ -1,6 +1,6 @@
 //! StartExecution.
 
-use asl::{Data, Header, Status};
+use asl::{Data, Header, ScheduledTask, Status};
 use engine::{EngineError, NewExecution, Summary};
 use serde::{Deserialize, Serialize};
 use store::{Batch, ExecutionWrite};
@@ -8,8 +8,8 @@ use store::{Batch, ExecutionWrite};
 use super::execution::Attributes;
 use super::machine::{self, Machine, Revision};
 use super::{arn, check_name, input, seconds};
-use crate::integrations::Awaiting;
-use crate::{Caller, Context, Error};
+use crate::integrations::{Awaiting, unique_name};
+use crate::{Caller, Context, Error, Origin};
 
 /// A name can be used again so long after its execution ended.
 const NAME_RESERVED_MS: i64 = 90 * 24 * 60 * 60 * 1000;
@@ -35,10 +35,17 @@ pub(super) async fn start_execution(
     caller: &Caller,
     request: Request,
 ) -> Result<Response, Error> {
-    let awaited_by = Awaiting::of(caller);
     let input = input::parse(request.input)?;
     let Request { state_machine_arn, name, trace_header, .. } = request;
-    let new = Start { state_machine_arn, name, input, trace_header, awaited_by };
+    // A task that is lent again must not start a second execution.
+    let (name, task) = match &caller.origin {
+        Origin::Task { execution_arn, token: (execution, task), .. } => (
+            Some(name.unwrap_or_else(|| unique_name(execution_arn, *task))),
+            Some(Awaiting { execution: *execution, task: *task }),
+        ),
+        Origin::Client | Origin::Service => (name, None),
+    };
+    let new = Start { state_machine_arn, name, input, trace_header, task, at_end: None };
     let header = start(context, caller, new).await?;
     Ok(Response { execution_arn: header.execution_arn, start_date: seconds(header.start_time.0) })
 }
@@ -49,7 +56,10 @@ pub(crate) struct Start {
     pub name: Option<String>,
     pub input: Data,
     pub trace_header: Option<String>,
-    pub awaited_by: Option<Awaiting>,
+    /// The task that starts it: lent again, it finds the execution that it has started.
+    pub task: Option<Awaiting>,
+    /// See [`NewExecution::at_end`].
+    pub at_end: Option<ScheduledTask>,
 }
 
 /// Starts an execution; durable when it returns. The same name with the same input, while that
@@ -67,7 +77,7 @@ pub(crate) async fn start(context: &Context, caller: &Caller, new: Start) -> Res
     let moment = context.clock.moment();
     let mut attributes = Attributes {
         trace_header: new.trace_header,
-        awaited_by: new.awaited_by,
+        started_by: new.task,
         updated_at: found.value.updated_at,
         ..Attributes::default()
     };
@@ -82,6 +92,7 @@ pub(crate) async fn start(context: &Context, caller: &Caller, new: Start) -> Res
             version.revision
         }
     };
+    let at_end = new.at_end;
     let Machine { name: machine_name, arn: machine_arn, express, .. } = found.value;
     let name = new.name.unwrap_or_else(|| moment.dice("execution name").uuid());
     let resource = match express {
@@ -113,13 +124,14 @@ pub(crate) async fn start(context: &Context, caller: &Caller, new: Start) -> Res
             owner: machine_arn.clone(),
             attributes: serde_json::to_value(&attributes)
                 .map_err(|error| Error::internal(error.to_string()))?,
+            at_end: at_end.clone(),
         };
         match context.engine.start(new, Batch::default(), moment).await {
             Ok(_) => return Ok(header),
             Err(EngineError::NameTaken(key)) => {
                 // Gone in the meantime: the name is free.
                 let Some(known) = context.engine.summary(key).await? else { continue };
-                if is_same_call(&known, &header, attributes.awaited_by) {
+                if is_same_call(&known, &header, attributes.started_by) {
                     return Ok(known.header);
                 }
                 let ended = known.stop_time.filter(|_| known.status != Status::Running);
@@ -138,8 +150,8 @@ pub(crate) async fn start(context: &Context, caller: &Caller, new: Start) -> Res
 }
 
 /// A task that is lent again finds the execution that it has started, whatever became of it.
-fn is_same_call(known: &Summary, asked: &Header, awaited_by: Option<Awaiting>) -> bool {
-    let by_the_same_task = awaited_by.is_some() && Attributes::of(known).awaited_by == awaited_by;
+fn is_same_call(known: &Summary, asked: &Header, task: Option<Awaiting>) -> bool {
+    let by_the_same_task = task.is_some() && Attributes::of(known).started_by == task;
     let running = known.status == Status::Running && known.header.input == asked.input;
     by_the_same_task || (running && !asked.express)
 }

@@ -1,0 +1,120 @@
+//! `arn:aws:states:::aws-sdk:SERVICE:action`: every operation that our services answer, named and
+//! shaped along AWS's models.
+
+use asl::Failure;
+use asl::event::FailedPhase;
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use futures::StreamExt;
+use models::task::Action;
+use serde_json::Value;
+
+use super::{Answer, Failed, Integration, Pattern, Work};
+use crate::{Error, Input, Output};
+
+/// AWS's bound of a task's result, in bytes.
+const RESULT_BYTES_MAX: usize = 262_144;
+
+/// The generic integration.
+pub struct AwsSdk;
+
+#[async_trait]
+impl Integration for AwsSdk {
+    fn service(&self) -> &'static str {
+        "aws-sdk:*"
+    }
+
+    async fn run(&self, work: &Work<'_>) -> Result<Answer, Failed> {
+        let name = work.service.strip_prefix("aws-sdk:").unwrap_or(work.service);
+        let action = models::task::action(name, work.action)
+            .ok_or_else(|| Failed::not_here(&work.task.target))?;
+        if crate::find(action.service.entry.name, &action.operation.name).is_none() {
+            return Err(Failed::unsupported(work.service, work.action));
+        }
+        if work.waits_for_job() {
+            // AWS has `.sync` for its optimised integrations alone.
+            return Err(Failed::unsupported(work.service, &format!("{}.sync", work.action)));
+        }
+        let members = action.input(work.parameters()).map_err(|misfits| misfit(work, &misfits))?;
+        let answer = match call(work, &action, members).await {
+            Ok(answer) => action.output(&answer),
+            Err(refusal) => return Err(refused(work, &action, &refusal)),
+        };
+        Ok(match work.pattern {
+            Pattern::WaitForTaskToken => Answer::Submitted(answer),
+            _ => Answer::Succeeded(answer),
+        })
+    }
+
+    async fn cancel(&self, _: &Work<'_>) -> Result<(), Error> {
+        // A call is over when it is answered: there is nothing to end.
+        Ok(())
+    }
+}
+
+/// The call, with the members that are byte streams taken out of the input and put into the output.
+async fn call(work: &Work<'_>, action: &Action, mut members: Value) -> Result<Value, Error> {
+    let (service, operation) = (action.service.entry.name, &*action.operation.name);
+    super::check(service, operation, &mut members)?;
+    let mut input = Input::from(members);
+    if let Some(member) = action.input_body()
+        && let Some(text) = input.members.as_object_mut().and_then(|all| all.remove(&*member.name))
+    {
+        let bytes = BASE64.decode(text.as_str().unwrap_or_default()).unwrap_or_default();
+        input.body = Some(futures::stream::iter([Ok(Bytes::from(bytes))]).boxed());
+    }
+    let Output { mut members, body } =
+        crate::call(work.context, &work.caller, service, operation, input).await?;
+    if let (Some(member), Some(body), Some(all)) =
+        (action.output_body(), body, members.as_object_mut())
+    {
+        all.insert(member.name.to_string(), BASE64.encode(collect(body).await?).into());
+    }
+    Ok(members)
+}
+
+/// A body as bytes: one that could not be a result anyway is not held.
+async fn collect(mut body: crate::Body) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = body.next().await {
+        bytes.extend_from_slice(&piece.map_err(|error| Error::internal(error.to_string()))?);
+        if bytes.len() > RESULT_BYTES_MAX {
+            return Err(Error::new(TOO_LARGE, String::new()));
+        }
+    }
+    Ok(bytes)
+}
+
+const TOO_LARGE: &str = "States.DataLimitExceeded";
+
+fn refused(work: &Work<'_>, action: &Action, refusal: &Error) -> Failed {
+    if refusal.code == TOO_LARGE {
+        return Failed::new(
+            TOO_LARGE,
+            format!(
+                "The state/task '{}' returned a result with a size exceeding the maximum number of \
+                 bytes service limit.",
+                work.service
+            ),
+        );
+    }
+    let request_id = work.context.clock.moment().dice("request id").uuid();
+    let error = models::task::error_name(action.service, &refusal.code);
+    Failed::sdk(error, action.service.entry.error_prefix, refusal, &request_id)
+}
+
+/// Parameters that are not the operation's.
+fn misfit(work: &Work<'_>, misfits: &[models::task::Misfit]) -> Failed {
+    let told: Vec<String> = misfits.iter().map(ToString::to_string).collect();
+    let cause = format!(
+        "An error occurred while executing the state '{}'. The Parameters '{}' could not be used to \
+         start the Task: [{}]",
+        work.task.state,
+        work.task.parameters.text(),
+        told.join(", ")
+    );
+    let failure = Failure { error: Some("States.Runtime".to_owned()), cause: Some(cause) };
+    Failed { phase: FailedPhase::Run, failure }
+}
