@@ -3,6 +3,9 @@
 use asl::event::{FailedPhase, TaskTarget};
 use asl::{Failure, TaskId, Trigger};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
 use crate::Error;
 
 /// Why a task failed, and how far it had come.
@@ -50,13 +53,15 @@ impl Failed {
     /// `… (Service: Sfn, Status Code: 400, Request ID: …) (SDK Attempt Count: 1)`.
     pub fn sdk(error: String, sdk_service: &str, refusal: &Error, request_id: &str) -> Failed {
         let Error { message, status, .. } = refusal;
-        Failed::new(
-            error,
-            format!(
-                "{message} (Service: {sdk_service}, Status Code: {status}, Request ID: {request_id}) \
-                 (SDK Attempt Count: 1)"
-            ),
-        )
+        let told = format!(
+            "{message} (Service: {sdk_service}, Status Code: {status}, Request ID: {request_id}"
+        );
+        // S3 has a second id, and its client does not count attempts.
+        let cause = match sdk_service {
+            "S3" => format!("{told}, Extended Request ID: {})", BASE64.encode(request_id)),
+            _ => format!("{told}) (SDK Attempt Count: 1)"),
+        };
+        Failed::new(error, cause)
     }
 
     /// The service is served, this action or pattern of it is not.

@@ -339,16 +339,16 @@ impl View {
     fn input(&self, mut members: Map<String, Value>, input: &Data) -> Map<String, Value> {
         if self.data {
             members.insert("input".to_owned(), input.text().into());
+            members.insert("inputDetails".to_owned(), json!({ "truncated": false }));
         }
-        members.insert("inputDetails".to_owned(), json!({ "truncated": false }));
         members
     }
 
     fn output(&self, mut members: Map<String, Value>, output: &Data) -> Map<String, Value> {
         if self.data {
             members.insert("output".to_owned(), output.text().into());
+            members.insert("outputDetails".to_owned(), json!({ "truncated": false }));
         }
-        members.insert("outputDetails".to_owned(), json!({ "truncated": false }));
         members
     }
 
@@ -357,12 +357,9 @@ impl View {
         mut members: Map<String, Value>,
         assigned: &[(String, Data)],
     ) -> Map<String, Value> {
-        if !assigned.is_empty() {
-            if self.data {
-                let texts =
-                    assigned.iter().map(|(name, value)| (name.clone(), value.text().into()));
-                members.insert("assignedVariables".to_owned(), Value::Object(texts.collect()));
-            }
+        if !assigned.is_empty() && self.data {
+            let texts = assigned.iter().map(|(name, value)| (name.clone(), value.text().into()));
+            members.insert("assignedVariables".to_owned(), Value::Object(texts.collect()));
             members.insert("assignedVariablesDetails".to_owned(), json!({ "truncated": false }));
         }
         members
