@@ -129,9 +129,14 @@ impl TrainingStep {
         self
     }
 
-    /// The model this step is going to train, named as the job. It is for the step that follows.
+    /// The model this step is going to train, named as the job. It is for the step that follows. Where
+    /// [`result_path`](TrainingStep::result_path) puts the job, when it is set before, is taken into account.
     pub fn expected_model(&self) -> Model {
-        let data = self.output().get("ModelArtifacts").get("S3ModelArtifacts");
+        let result_path =
+            self.state.fields.get("ResultPath").and_then(Value::as_str).unwrap_or("$");
+        let members = result_path.split('.').skip(1).filter(|member| !member.is_empty());
+        let job = members.fold(self.output(), |place, member| place.get(member));
+        let data = job.get("ModelArtifacts").get("S3ModelArtifacts");
         self.estimator.model(self.job_name.clone(), data)
     }
 }

@@ -15,7 +15,7 @@ pub use graph::Graph;
 pub use progress::{Progress, StateProgress, StateStatus};
 
 use crate::Error;
-use crate::client::{Client, unique_name};
+use crate::client::{Client, partition, unique_name};
 use crate::inputs::ExecutionInput;
 use crate::log;
 use crate::steps::{BuildError, Chain, machine};
@@ -155,7 +155,7 @@ impl Workflow<Draft> {
     /// AWS's exception, such as `InvalidDefinition`.
     pub async fn create(&self, client: &Client) -> Result<Workflow<Live>, Error> {
         let request = json!({
-            "name": self.name, "definition": self.to_json(true), "roleArn": self.role, "tags": self.tags,
+            "name": self.name, "definition": self.text_for(client), "roleArn": self.role, "tags": self.tags,
         });
         let (arn, differs) = match client.call("stepfunctions", "CreateStateMachine", request).await
         {
@@ -212,6 +212,18 @@ impl<State> Workflow<State> {
     pub fn to_json(&self, pretty: bool) -> String {
         let definition = self.definition();
         if pretty { format!("{definition:#}") } else { definition.to_string() }
+    }
+
+    /// The definition as it is sent: resources are named in the partition of the client's region.
+    fn text_for(&self, client: &Client) -> String {
+        let text = self.to_json(true);
+        match partition(client.region()) {
+            "aws" => text,
+            partition => text.replace(
+                r#""Resource": "arn:aws:states:::"#,
+                &format!(r#""Resource": "arn:{partition}:states:::"#),
+            ),
+        }
     }
 
     /// A CloudFormation template (YAML) that creates this workflow.
@@ -318,7 +330,9 @@ impl Workflow<Live> {
     /// AWS's exception.
     pub async fn overwrite(&mut self) -> Result<(), Error> {
         let request = json!({
-            "stateMachineArn": self.state.arn, "definition": self.to_json(true), "roleArn": self.role,
+            "stateMachineArn": self.state.arn,
+            "definition": self.text_for(&self.state.client),
+            "roleArn": self.role,
         });
         self.state.client.call("stepfunctions", "UpdateStateMachine", request).await?;
         self.state.differs = false;

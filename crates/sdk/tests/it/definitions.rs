@@ -158,6 +158,19 @@ fn parameters_are_merged_into_a_step() {
     assert_eq!(parameters["Tags"], json!([{ "Key": "a", "Value": "b" }]));
 }
 
+#[test]
+fn the_expected_model_is_where_the_job_is_put() {
+    let estimator = Estimator::new("image", "role", "ml.m4.xlarge", "s3://b/o");
+    let train = TrainingStep::new("Train", &estimator, "job").result_path("$.jobs.train");
+    let save = ModelStep::new("Save", train.expected_model());
+    let definition = train.then(save).definition().unwrap();
+    let container = &definition["States"]["Save"]["Parameters"]["PrimaryContainer"];
+    assert_eq!(
+        container["ModelDataUrl.$"],
+        "$['jobs']['train']['ModelArtifacts']['S3ModelArtifacts']"
+    );
+}
+
 /// A chain of up to a few states of every kind, whose names are unique by their number.
 fn chains() -> impl Strategy<Value = Chain> {
     let leaf = prop_oneof![

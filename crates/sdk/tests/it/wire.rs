@@ -264,6 +264,17 @@ async fn a_workflow_is_created_executed_and_watched() {
 }
 
 #[tokio::test]
+async fn resources_are_named_in_the_partition_of_the_region() {
+    let fake = Fake::new(|_, _| ok(r#"{"stateMachineArn": "arn"}"#)).await;
+    let china = Client::builder().endpoint(&fake.address).region("cn-north-1").build().unwrap();
+    chapter::big_mart().create(&china).await.unwrap();
+    let sent = fake.asked()[0].json();
+    let definition: Value = serde_json::from_str(sent["definition"].as_str().unwrap()).unwrap();
+    let resource = &definition["States"]["Train Step"]["Resource"];
+    assert_eq!(resource, "arn:aws-cn:states:::sagemaker:createTrainingJob.sync");
+}
+
+#[tokio::test]
 async fn a_workflow_that_is_there_otherwise_is_attached_to() {
     let fake = Fake::new(|asked, _| match target(asked).as_str() {
         "AWSStepFunctions.CreateStateMachine" => {
