@@ -148,11 +148,7 @@ pub enum AstNode {
     Path { steps: Vec<PathStep> },
 
     /// Binary operation
-    Binary {
-        op: BinaryOp,
-        lhs: Box<AstNode>,
-        rhs: Box<AstNode>,
-    },
+    Binary { op: BinaryOp, lhs: Box<AstNode>, rhs: Box<AstNode> },
 
     /// Unary operation
     Unary { op: UnaryOp, operand: Box<AstNode> },
@@ -169,10 +165,7 @@ pub enum AstNode {
     /// Call an arbitrary expression as a function
     /// Used for IIFE patterns like `(function($x){...})(5)` or chained calls
     /// The procedure can be any expression that evaluates to a function
-    Call {
-        procedure: Box<AstNode>,
-        args: Vec<AstNode>,
-    },
+    Call { procedure: Box<AstNode>, args: Vec<AstNode> },
 
     /// Lambda function definition
     Lambda {
@@ -194,10 +187,7 @@ pub enum AstNode {
 
     /// Object transform (postfix object constructor): expr{key: value}
     /// Transforms the input using the object pattern
-    ObjectTransform {
-        input: Box<AstNode>,
-        pattern: Vec<(AstNode, AstNode)>,
-    },
+    ObjectTransform { input: Box<AstNode>, pattern: Vec<(AstNode, AstNode)> },
 
     /// Block expression
     Block(Vec<AstNode>),
@@ -276,43 +266,25 @@ impl Clone for AstNode {
             AstNode::Null => AstNode::Null,
             AstNode::Undefined => AstNode::Undefined,
             AstNode::Placeholder => AstNode::Placeholder,
-            AstNode::Regex { pattern, flags } => AstNode::Regex {
-                pattern: pattern.clone(),
-                flags: flags.clone(),
-            },
+            AstNode::Regex { pattern, flags } => {
+                AstNode::Regex { pattern: pattern.clone(), flags: flags.clone() }
+            }
             AstNode::Variable(s) => AstNode::Variable(s.clone()),
             AstNode::ParentVariable(s) => AstNode::ParentVariable(s.clone()),
-            AstNode::Path { steps } => AstNode::Path {
-                steps: steps.clone(),
-            },
-            AstNode::Binary { op, lhs, rhs } => AstNode::Binary {
-                op: *op,
-                lhs: lhs.clone(),
-                rhs: rhs.clone(),
-            },
-            AstNode::Unary { op, operand } => AstNode::Unary {
-                op: *op,
-                operand: operand.clone(),
-            },
-            AstNode::Function {
-                name,
-                args,
-                is_builtin,
-            } => AstNode::Function {
+            AstNode::Path { steps } => AstNode::Path { steps: steps.clone() },
+            AstNode::Binary { op, lhs, rhs } => {
+                AstNode::Binary { op: *op, lhs: lhs.clone(), rhs: rhs.clone() }
+            }
+            AstNode::Unary { op, operand } => AstNode::Unary { op: *op, operand: operand.clone() },
+            AstNode::Function { name, args, is_builtin } => AstNode::Function {
                 name: name.clone(),
                 args: args.clone(),
                 is_builtin: *is_builtin,
             },
-            AstNode::Call { procedure, args } => AstNode::Call {
-                procedure: procedure.clone(),
-                args: args.clone(),
-            },
-            AstNode::Lambda {
-                params,
-                body,
-                signature,
-                thunk,
-            } => AstNode::Lambda {
+            AstNode::Call { procedure, args } => {
+                AstNode::Call { procedure: procedure.clone(), args: args.clone() }
+            }
+            AstNode::Lambda { params, body, signature, thunk } => AstNode::Lambda {
                 params: params.clone(),
                 body: body.clone(),
                 signature: signature.clone(),
@@ -320,16 +292,11 @@ impl Clone for AstNode {
             },
             AstNode::Array(items) => AstNode::Array(items.clone()),
             AstNode::Object(pairs) => AstNode::Object(pairs.clone()),
-            AstNode::ObjectTransform { input, pattern } => AstNode::ObjectTransform {
-                input: input.clone(),
-                pattern: pattern.clone(),
-            },
+            AstNode::ObjectTransform { input, pattern } => {
+                AstNode::ObjectTransform { input: input.clone(), pattern: pattern.clone() }
+            }
             AstNode::Block(items) => AstNode::Block(items.clone()),
-            AstNode::Conditional {
-                condition,
-                then_branch,
-                else_branch,
-            } => AstNode::Conditional {
+            AstNode::Conditional { condition, then_branch, else_branch } => AstNode::Conditional {
                 condition: condition.clone(),
                 then_branch: then_branch.clone(),
                 else_branch: else_branch.clone(),
@@ -339,15 +306,10 @@ impl Clone for AstNode {
             AstNode::Parent(label) => AstNode::Parent(label.clone()),
             AstNode::ArrayGroup(items) => AstNode::ArrayGroup(items.clone()),
             AstNode::FunctionApplication(inner) => AstNode::FunctionApplication(inner.clone()),
-            AstNode::Sort { input, terms } => AstNode::Sort {
-                input: input.clone(),
-                terms: terms.clone(),
-            },
-            AstNode::Transform {
-                location,
-                update,
-                delete,
-            } => AstNode::Transform {
+            AstNode::Sort { input, terms } => {
+                AstNode::Sort { input: input.clone(), terms: terms.clone() }
+            }
+            AstNode::Transform { location, update, delete } => AstNode::Transform {
                 location: location.clone(),
                 update: update.clone(),
                 delete: delete.clone(),
@@ -482,44 +444,5 @@ impl AstNode {
     /// Create a variable reference node
     pub fn variable(name: impl Into<String>) -> Self {
         AstNode::Variable(name.into())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn test_ast_node_creation() {
-        let str_node = AstNode::string("hello");
-        assert!(matches!(str_node, AstNode::String(_)));
-
-        let num_node = AstNode::number(42.0);
-        assert!(matches!(num_node, AstNode::Number(_)));
-
-        let bool_node = AstNode::boolean(true);
-        assert!(matches!(bool_node, AstNode::Boolean(_)));
-
-        let null_node = AstNode::null();
-        assert!(matches!(null_node, AstNode::Null));
-    }
-
-    #[test]
-    fn test_binary_op() {
-        let node = AstNode::Binary {
-            op: BinaryOp::Add,
-            lhs: Box::new(AstNode::number(1.0)),
-            rhs: Box::new(AstNode::number(2.0)),
-        };
-        assert!(matches!(node, AstNode::Binary { .. }));
-    }
-
-    #[test]
-    fn test_path_step_new_defaults_new_fields_to_none() {
-        let step = PathStep::new(AstNode::Name("foo".to_string()));
-        assert_eq!(step.focus, None);
-        assert_eq!(step.index_var, None);
-        assert_eq!(step.ancestor_label, None);
-        assert!(!step.is_tuple);
     }
 }

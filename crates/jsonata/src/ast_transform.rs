@@ -45,10 +45,7 @@ const S0217_MESSAGE: &str =
     "The object representing the 'parent' cannot be derived from this expression";
 
 fn coded(code: &'static str, message: impl Into<String>) -> AstTransformError {
-    AstTransformError::Coded {
-        code,
-        message: message.into(),
-    }
+    AstTransformError::Coded { code, message: message.into() }
 }
 
 // --- Recursion-depth safety (Task 2 of the plan referenced in the module
@@ -245,11 +242,7 @@ fn push_ast_node_children(node: AstNode, stack: &mut Vec<AstNode>) {
                 stack.push(v);
             }
         }
-        AstNode::Conditional {
-            condition,
-            then_branch,
-            else_branch,
-        } => {
+        AstNode::Conditional { condition, then_branch, else_branch } => {
             stack.push(*condition);
             stack.push(*then_branch);
             if let Some(e) = else_branch {
@@ -262,11 +255,7 @@ fn push_ast_node_children(node: AstNode, stack: &mut Vec<AstNode>) {
                 stack.push(e);
             }
         }
-        AstNode::Transform {
-            location,
-            update,
-            delete,
-        } => {
+        AstNode::Transform { location, update, delete } => {
             stack.push(*location);
             stack.push(*update);
             if let Some(d) = delete {
@@ -407,10 +396,7 @@ struct AncestryState {
 
 impl AncestryState {
     fn new() -> Self {
-        AncestryState {
-            next_label: 0,
-            aliases: HashMap::new(),
-        }
+        AncestryState { next_label: 0, aliases: HashMap::new() }
     }
 
     fn fresh_label(&mut self) -> String {
@@ -443,10 +429,7 @@ struct Transformed {
 
 impl Transformed {
     fn leaf(node: AstNode) -> Self {
-        Transformed {
-            node,
-            pending: Vec::new(),
-        }
+        Transformed { node, pending: Vec::new() }
     }
 }
 
@@ -479,11 +462,9 @@ fn substitute_labels(
     depth: usize,
 ) -> Result<AstNode, AstTransformError> {
     check_label_substitution_depth(depth)?;
-    stacker::maybe_grow(
-        AST_TRANSFORM_RED_ZONE,
-        AST_TRANSFORM_GROW_STACK_SIZE,
-        || substitute_labels_impl(node, state, depth),
-    )
+    stacker::maybe_grow(AST_TRANSFORM_RED_ZONE, AST_TRANSFORM_GROW_STACK_SIZE, || {
+        substitute_labels_impl(node, state, depth)
+    })
 }
 
 fn substitute_labels_impl(
@@ -538,21 +519,16 @@ fn substitute_labels_impl(
             lhs: Box::new(substitute_labels(*lhs, state, depth)?),
             rhs: Box::new(substitute_labels(*rhs, state, depth)?),
         },
-        AstNode::Unary { op, operand } => AstNode::Unary {
-            op,
-            operand: Box::new(substitute_labels(*operand, state, depth)?),
-        },
+        AstNode::Unary { op, operand } => {
+            AstNode::Unary { op, operand: Box::new(substitute_labels(*operand, state, depth)?) }
+        }
         AstNode::Array(elements) => AstNode::Array(
             elements
                 .into_iter()
                 .map(|e| substitute_labels(e, state, depth))
                 .collect::<Result<Vec<_>, _>>()?,
         ),
-        AstNode::Function {
-            name,
-            args,
-            is_builtin,
-        } => AstNode::Function {
+        AstNode::Function { name, args, is_builtin } => AstNode::Function {
             name,
             args: args
                 .into_iter()
@@ -567,12 +543,7 @@ fn substitute_labels_impl(
                 .map(|a| substitute_labels(a, state, depth))
                 .collect::<Result<Vec<_>, _>>()?,
         },
-        AstNode::Lambda {
-            params,
-            body,
-            signature,
-            thunk,
-        } => AstNode::Lambda {
+        AstNode::Lambda { params, body, signature, thunk } => AstNode::Lambda {
             params,
             body: Box::new(substitute_labels(*body, state, depth)?),
             signature,
@@ -582,10 +553,7 @@ fn substitute_labels_impl(
             pairs
                 .into_iter()
                 .map(|(k, v)| -> Result<(AstNode, AstNode), AstTransformError> {
-                    Ok((
-                        substitute_labels(k, state, depth)?,
-                        substitute_labels(v, state, depth)?,
-                    ))
+                    Ok((substitute_labels(k, state, depth)?, substitute_labels(v, state, depth)?))
                 })
                 .collect::<Result<Vec<_>, _>>()?,
         ),
@@ -594,18 +562,11 @@ fn substitute_labels_impl(
             pattern: pattern
                 .into_iter()
                 .map(|(k, v)| -> Result<(AstNode, AstNode), AstTransformError> {
-                    Ok((
-                        substitute_labels(k, state, depth)?,
-                        substitute_labels(v, state, depth)?,
-                    ))
+                    Ok((substitute_labels(k, state, depth)?, substitute_labels(v, state, depth)?))
                 })
                 .collect::<Result<Vec<_>, _>>()?,
         },
-        AstNode::Conditional {
-            condition,
-            then_branch,
-            else_branch,
-        } => AstNode::Conditional {
+        AstNode::Conditional { condition, then_branch, else_branch } => AstNode::Conditional {
             condition: Box::new(substitute_labels(*condition, state, depth)?),
             then_branch: Box::new(substitute_labels(*then_branch, state, depth)?),
             else_branch: match else_branch {
@@ -622,11 +583,7 @@ fn substitute_labels_impl(
                 })
                 .collect::<Result<Vec<_>, _>>()?,
         },
-        AstNode::Transform {
-            location,
-            update,
-            delete,
-        } => AstNode::Transform {
+        AstNode::Transform { location, update, delete } => AstNode::Transform {
             location: Box::new(substitute_labels(*location, state, depth)?),
             update: Box::new(substitute_labels(*update, state, depth)?),
             delete: match delete {
@@ -706,10 +663,7 @@ fn check_focus_bind_target(
         return Ok(());
     }
     // `[]` is a flag on the step in jsonata-js, not one of its predicates.
-    if target_stages
-        .iter()
-        .any(|stage| !matches!(stage, crate::ast::Stage::KeepArray))
-    {
+    if target_stages.iter().any(|stage| !matches!(stage, crate::ast::Stage::KeepArray)) {
         return Err(coded(
             "S0215",
             "A context variable binding must precede any predicates on a step",
@@ -800,10 +754,7 @@ fn transform_marker(
     if as_value {
         finish_value_path(&mut steps);
     }
-    Ok(Transformed {
-        node: AstNode::Path { steps },
-        pending,
-    })
+    Ok(Transformed { node: AstNode::Path { steps }, pending })
 }
 
 fn binding_marker(op: BinaryOp, rhs: AstNode) -> BindingMarker {
@@ -871,16 +822,11 @@ fn transform_as_path(
     match node {
         AstNode::Path { steps } => {
             let (steps, pending) = transform_path_steps(steps, false, state, depth)?;
-            Ok(Transformed {
-                node: AstNode::Path { steps },
-                pending,
-            })
+            Ok(Transformed { node: AstNode::Path { steps }, pending })
         }
-        AstNode::Binary {
-            op: op @ (BinaryOp::FocusBind | BinaryOp::IndexBind),
-            lhs,
-            rhs,
-        } => transform_marker(op, *lhs, *rhs, false, state, depth),
+        AstNode::Binary { op: op @ (BinaryOp::FocusBind | BinaryOp::IndexBind), lhs, rhs } => {
+            transform_marker(op, *lhs, *rhs, false, state, depth)
+        }
         // A group-by keeps its operand's kind, so a path around it makes
         // its operand a path.
         AstNode::ObjectTransform { input, pattern } => {
@@ -909,11 +855,9 @@ fn transform_node(
         drop_ast_node_iteratively(node);
         return Err(max_transform_depth_error());
     }
-    stacker::maybe_grow(
-        AST_TRANSFORM_RED_ZONE,
-        AST_TRANSFORM_GROW_STACK_SIZE,
-        || transform_node_impl(node, state, depth),
-    )
+    stacker::maybe_grow(AST_TRANSFORM_RED_ZONE, AST_TRANSFORM_GROW_STACK_SIZE, || {
+        transform_node_impl(node, state, depth)
+    })
 }
 
 fn transform_node_impl(
@@ -925,12 +869,7 @@ fn transform_node_impl(
     match node {
         AstNode::Path { steps } => {
             let (transformed_steps, pending) = transform_path_steps(steps, true, state, depth)?;
-            Ok(Transformed {
-                node: AstNode::Path {
-                    steps: transformed_steps,
-                },
-                pending,
-            })
+            Ok(Transformed { node: AstNode::Path { steps: transformed_steps }, pending })
         }
         AstNode::Block(exprs) => {
             let mut pending = Vec::new();
@@ -940,10 +879,7 @@ fn transform_node_impl(
                 pending.extend(t.pending);
                 transformed_exprs.push(t.node);
             }
-            Ok(Transformed {
-                node: AstNode::Block(transformed_exprs),
-                pending,
-            })
+            Ok(Transformed { node: AstNode::Block(transformed_exprs), pending })
         }
         // A bare `%` -- mirrors jsonata-js's `case 'parent'`, which assigns
         // a fresh slot the MOMENT any recursive processAST call first sees a
@@ -964,11 +900,9 @@ fn transform_node_impl(
         // `Order@$o` or `Account.Order@$o`, where the parser's flat infix
         // loop applies the marker to the already-built lhs (a Path, or a
         // bare leaf if there was no `.` at all) rather than to a single step.
-        AstNode::Binary {
-            op: op @ (BinaryOp::FocusBind | BinaryOp::IndexBind),
-            lhs,
-            rhs,
-        } => transform_marker(op, *lhs, *rhs, true, state, depth),
+        AstNode::Binary { op: op @ (BinaryOp::FocusBind | BinaryOp::IndexBind), lhs, rhs } => {
+            transform_marker(op, *lhs, *rhs, true, state, depth)
+        }
         // Recurse into every other node's children unchanged (no ancestor
         // resolution needed for nodes that aren't paths/blocks/parent refs).
         other => transform_children(other, state, depth),
@@ -1010,11 +944,9 @@ fn transform_children(
         drop_ast_node_iteratively(node);
         return Err(max_transform_depth_error());
     }
-    stacker::maybe_grow(
-        AST_TRANSFORM_RED_ZONE,
-        AST_TRANSFORM_GROW_STACK_SIZE,
-        || transform_children_impl(node, state, depth),
-    )
+    stacker::maybe_grow(AST_TRANSFORM_RED_ZONE, AST_TRANSFORM_GROW_STACK_SIZE, || {
+        transform_children_impl(node, state, depth)
+    })
 }
 
 fn transform_children_impl(
@@ -1036,21 +968,14 @@ fn transform_children_impl(
                 pending.extend(rhs_t.pending);
             }
             Ok(Transformed {
-                node: AstNode::Binary {
-                    op,
-                    lhs: Box::new(lhs_t.node),
-                    rhs: Box::new(rhs_t.node),
-                },
+                node: AstNode::Binary { op, lhs: Box::new(lhs_t.node), rhs: Box::new(rhs_t.node) },
                 pending,
             })
         }
         AstNode::Unary { op, operand } => {
             let t = transform_node(*operand, state, depth)?;
             Ok(Transformed {
-                node: AstNode::Unary {
-                    op,
-                    operand: Box::new(t.node),
-                },
+                node: AstNode::Unary { op, operand: Box::new(t.node) },
                 pending: t.pending,
             })
         }
@@ -1062,16 +987,9 @@ fn transform_children_impl(
                 pending.extend(t.pending);
                 transformed.push(t.node);
             }
-            Ok(Transformed {
-                node: AstNode::Array(transformed),
-                pending,
-            })
+            Ok(Transformed { node: AstNode::Array(transformed), pending })
         }
-        AstNode::Function {
-            name,
-            args,
-            is_builtin,
-        } => {
+        AstNode::Function { name, args, is_builtin } => {
             let mut pending = Vec::new();
             let mut transformed = Vec::with_capacity(args.len());
             for a in args {
@@ -1080,11 +998,7 @@ fn transform_children_impl(
                 transformed.push(t.node);
             }
             Ok(Transformed {
-                node: AstNode::Function {
-                    name,
-                    args: transformed,
-                    is_builtin,
-                },
+                node: AstNode::Function { name, args: transformed, is_builtin },
                 pending,
             })
         }
@@ -1108,12 +1022,7 @@ fn transform_children_impl(
                 pending,
             })
         }
-        AstNode::Lambda {
-            params,
-            body,
-            signature,
-            thunk,
-        } => {
+        AstNode::Lambda { params, body, signature, thunk } => {
             // body's pending is deliberately dropped -- see doc comment above.
             let body_t = transform_node(*body, state, depth)?;
             Ok(Transformed::leaf(AstNode::Lambda {
@@ -1133,20 +1042,13 @@ fn transform_children_impl(
                 pending.extend(v_t.pending);
                 transformed.push((k_t.node, v_t.node));
             }
-            Ok(Transformed {
-                node: AstNode::Object(transformed),
-                pending,
-            })
+            Ok(Transformed { node: AstNode::Object(transformed), pending })
         }
         AstNode::ObjectTransform { input, pattern } => {
             let input_t = transform_node(*input, state, depth)?;
             transform_group(input_t, pattern, state, depth)
         }
-        AstNode::Conditional {
-            condition,
-            then_branch,
-            else_branch,
-        } => {
+        AstNode::Conditional { condition, then_branch, else_branch } => {
             let condition_t = transform_node(*condition, state, depth)?;
             let then_t = transform_node(*then_branch, state, depth)?;
             let mut pending = condition_t.pending;
@@ -1202,10 +1104,7 @@ fn transform_children_impl(
                     let remaining =
                         walk_backward(&mut steps, &slot.label, slot.level, state, depth + 1)?;
                     if remaining > 0 {
-                        pending.push(PendingAncestor {
-                            label: slot.label,
-                            level: remaining,
-                        });
+                        pending.push(PendingAncestor { label: slot.label, level: remaining });
                     }
                 }
                 transformed_terms.push((t.node, asc));
@@ -1224,18 +1123,11 @@ fn transform_children_impl(
                 }
             };
             Ok(Transformed {
-                node: AstNode::Sort {
-                    input: Box::new(input_node),
-                    terms: transformed_terms,
-                },
+                node: AstNode::Sort { input: Box::new(input_node), terms: transformed_terms },
                 pending,
             })
         }
-        AstNode::Transform {
-            location,
-            update,
-            delete,
-        } => {
+        AstNode::Transform { location, update, delete } => {
             let location_t = transform_node(*location, state, depth)?;
             let update_t = transform_node(*update, state, depth)?;
             let mut pending = location_t.pending;
@@ -1272,10 +1164,7 @@ fn transform_children_impl(
                 pending.extend(t.pending);
                 transformed.push(t.node);
             }
-            Ok(Transformed {
-                node: AstNode::ArrayGroup(transformed),
-                pending,
-            })
+            Ok(Transformed { node: AstNode::ArrayGroup(transformed), pending })
         }
         // Leaf nodes and everything else pass through unchanged.
         other => Ok(Transformed::leaf(other)),
@@ -1310,11 +1199,9 @@ fn transform_path_steps(
         drop_path_steps_iteratively(steps);
         return Err(max_transform_depth_error());
     }
-    stacker::maybe_grow(
-        AST_TRANSFORM_RED_ZONE,
-        AST_TRANSFORM_GROW_STACK_SIZE,
-        || transform_path_steps_impl(steps, as_value, state, depth),
-    )
+    stacker::maybe_grow(AST_TRANSFORM_RED_ZONE, AST_TRANSFORM_GROW_STACK_SIZE, || {
+        transform_path_steps_impl(steps, as_value, state, depth)
+    })
 }
 
 fn transform_path_steps_impl(
@@ -1400,26 +1287,15 @@ fn transform_path_steps_impl(
                 // a path even once they resolve; only an enclosing path
                 // drops them, and at the top they raise S0217 (#211). A
                 // level-0 slot carries that.
-                path_pending.push(PendingAncestor {
-                    label: pending.label,
-                    level: remaining,
-                });
+                path_pending.push(PendingAncestor { label: pending.label, level: remaining });
             }
         }
         let pending_here = std::mem::take(&mut own_pending[i]);
         for pending in pending_here {
-            let remaining = walk_backward(
-                &mut resolved[..i],
-                &pending.label,
-                pending.level,
-                state,
-                depth + 1,
-            )?;
+            let remaining =
+                walk_backward(&mut resolved[..i], &pending.label, pending.level, state, depth + 1)?;
             if remaining > 0 || not_a_path {
-                path_pending.push(PendingAncestor {
-                    label: pending.label,
-                    level: remaining,
-                });
+                path_pending.push(PendingAncestor { label: pending.label, level: remaining });
             }
         }
     }
@@ -1435,10 +1311,7 @@ fn transform_path_steps_impl(
 /// in a path. A block, `*`, `$` or literal is not, nor is a group-by on one.
 fn is_js_path_step(step: &PathStep) -> bool {
     step.index_var.is_some()
-        || step
-            .stages
-            .iter()
-            .any(|stage| matches!(stage, Stage::Index(_)))
+        || step.stages.iter().any(|stage| matches!(stage, Stage::Index(_)))
         || is_js_path_node(&step.node)
 }
 
@@ -1473,11 +1346,7 @@ fn finish_value_path(steps: &mut [PathStep]) {
             finish_value_path(steps);
         }
     }
-    if step
-        .stages
-        .iter()
-        .any(|stage| matches!(stage, Stage::Index(_)))
-    {
+    if step.stages.iter().any(|stage| matches!(stage, Stage::Index(_))) {
         let mut before_index = true;
         step.stages.retain(|stage| {
             before_index &= !matches!(stage, Stage::Index(_));
@@ -1527,11 +1396,7 @@ fn resolve_predicate_slot(
     } else {
         level - 1
     };
-    if remaining == 0 {
-        Ok(0)
-    } else {
-        walk_backward(prefix, label, remaining, state, depth + 1)
-    }
+    if remaining == 0 { Ok(0) } else { walk_backward(prefix, label, remaining, state, depth + 1) }
 }
 
 /// Walk backward through `steps` (from its last element) trying to resolve
@@ -1553,11 +1418,9 @@ fn walk_backward(
     depth: usize,
 ) -> Result<usize, AstTransformError> {
     check_transform_depth(depth)?;
-    stacker::maybe_grow(
-        AST_TRANSFORM_RED_ZONE,
-        AST_TRANSFORM_GROW_STACK_SIZE,
-        || walk_backward_impl(steps, label, level, state, depth),
-    )
+    stacker::maybe_grow(AST_TRANSFORM_RED_ZONE, AST_TRANSFORM_GROW_STACK_SIZE, || {
+        walk_backward_impl(steps, label, level, state, depth)
+    })
 }
 
 fn walk_backward_impl(
@@ -1607,11 +1470,9 @@ fn seek_parent_step(
     depth: usize,
 ) -> Result<usize, AstTransformError> {
     check_transform_depth(depth)?;
-    stacker::maybe_grow(
-        AST_TRANSFORM_RED_ZONE,
-        AST_TRANSFORM_GROW_STACK_SIZE,
-        || seek_parent_step_impl(step, label, level, state, depth),
-    )
+    stacker::maybe_grow(AST_TRANSFORM_RED_ZONE, AST_TRANSFORM_GROW_STACK_SIZE, || {
+        seek_parent_step_impl(step, label, level, state, depth)
+    })
 }
 
 /// One level of seekParent's `name`/`wildcard` case: the level drops, and at
@@ -1729,11 +1590,9 @@ fn seek_parent_wrapped(
     depth: usize,
 ) -> Result<usize, AstTransformError> {
     check_transform_depth(depth)?;
-    stacker::maybe_grow(
-        AST_TRANSFORM_RED_ZONE,
-        AST_TRANSFORM_GROW_STACK_SIZE,
-        || seek_parent_wrapped_impl(node, label, level, state, depth),
-    )
+    stacker::maybe_grow(AST_TRANSFORM_RED_ZONE, AST_TRANSFORM_GROW_STACK_SIZE, || {
+        seek_parent_wrapped_impl(node, label, level, state, depth)
+    })
 }
 
 fn seek_parent_wrapped_impl(
@@ -1805,11 +1664,7 @@ fn migrate_binding_markers(
     depth: usize,
 ) -> Result<(Vec<PathStep>, Vec<PendingAncestor>), AstTransformError> {
     match step.node {
-        AstNode::Binary {
-            op: op @ (BinaryOp::FocusBind | BinaryOp::IndexBind),
-            lhs,
-            rhs,
-        } => {
+        AstNode::Binary { op: op @ (BinaryOp::FocusBind | BinaryOp::IndexBind), lhs, rhs } => {
             let marker = binding_marker(op, *rhs);
             match transform_marker_lhs(*lhs, &marker, state, depth + 1) {
                 Ok(transformed_lhs) => splice_marker_steps(transformed_lhs, marker)
@@ -1842,953 +1697,5 @@ fn migrate_binding_markers(
                 Err(e)
             }
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // --- Task 6: `%` inside filter predicates and sort terms ---
-    //
-    // Mechanism ported from jsonata-js processAST (parser.js). Ground truth
-    // for every tag target below was dumped from jsonata-js's own `.ast()`
-    // (via `node -e 'jsonata(expr).ast()'` in tests/jsonata-js).
-    //
-    // PREDICATE (`case '['`, parser.js ~L1097-1130): each slot the predicate
-    // is still seeking is examined -- a level-1 slot resolves against the
-    // STEP the predicate is attached to (`seekParent(step, slot)`, which tags
-    // that step, or bumps the level if the step is itself a `%`); a level>N>1
-    // slot is decremented and then resolved by walking backward through the
-    // steps BEFORE the attached step. In our flat-path model this is: for a
-    // predicate slot on step i, level==1 -> seek_parent_step(resolved[i]);
-    // level>1 -> walk_backward(resolved[..i], level-1).
-    //
-    // SORT (`case '^'`, parser.js ~L1151-1170): jsonata appends a synthetic
-    // `sort` step to the input path, bubbles every term's own seeking slots
-    // onto it, then runs resolveAncestry -- which walks backward starting at
-    // the step BEFORE the sort step, i.e. the LAST real input step. So a
-    // level-1 sort-term slot resolves against the last input step (no
-    // predicate-style "attach to the step itself" special case is needed;
-    // it's a uniform backward walk over the input steps).
-
-    // Helper: locate the ancestor_label a resolved path assigns to a given
-    // step index, panicking with context if the shape is wrong.
-    fn resolve_path(expr: &str) -> Vec<PathStep> {
-        let ast = crate::parser::Parser::new(expr.to_string())
-            .unwrap()
-            .parse()
-            .unwrap();
-        match resolve_ancestry(ast).unwrap() {
-            AstNode::Path { steps } => steps,
-            other => panic!("expected Path, got {:?}", other),
-        }
-    }
-
-    #[test]
-    fn test_parent_inside_predicate_resolves_against_enclosing_step() {
-        // Account.Order.Product[%.OrderID='order104'].SKU
-        // Ground truth (jsonata-js .ast()): the `%` inside the predicate
-        // tags the Product step (steps[2]) -- i.e. `%` resolves to Product's
-        // own input (Order), and Product itself carries the ancestor label.
-        let steps = resolve_path("Account.Order.Product[%.OrderID='order104'].SKU");
-        assert_eq!(steps.len(), 4);
-        assert!(matches!(steps[2].node, AstNode::Name(ref n) if n == "Product"));
-        let product_label = steps[2].ancestor_label.clone();
-        assert!(product_label.is_some(), "Product must be tagged");
-        assert!(steps[2].is_tuple);
-        assert!(
-            steps[1].ancestor_label.is_none(),
-            "Order must NOT be tagged"
-        );
-        // The `%` inside the predicate must carry Product's label.
-        match &steps[2].stages[0] {
-            Stage::Index(_) | Stage::KeepArray => {
-                unreachable!("no index or keep-array stage in this test")
-            }
-            Stage::Filter(expr) => match expr.as_ref() {
-                AstNode::Binary { lhs, .. } => match lhs.as_ref() {
-                    AstNode::Path { steps: inner } => match &inner[0].node {
-                        AstNode::Parent(label) => {
-                            assert_eq!(Some(label.clone()), product_label)
-                        }
-                        other => panic!("expected Parent, got {:?}", other),
-                    },
-                    other => panic!("expected inner Path, got {:?}", other),
-                },
-                other => panic!("expected Binary, got {:?}", other),
-            },
-        }
-    }
-
-    #[test]
-    fn test_parent_chain_inside_predicate_resolves_two_levels() {
-        // Account.Order.Product[%.%.`Account Name`='Firefly'].SKU
-        // Ground truth: first `%` tags Product (steps[2]), second `%` tags
-        // Order (steps[1]).
-        let steps = resolve_path("Account.Order.Product[%.%.`Account Name`='Firefly'].SKU");
-        assert_eq!(steps.len(), 4);
-        let product_label = steps[2].ancestor_label.clone();
-        let order_label = steps[1].ancestor_label.clone();
-        assert!(product_label.is_some(), "Product must be tagged");
-        assert!(order_label.is_some(), "Order must be tagged");
-        assert_ne!(product_label, order_label);
-        match &steps[2].stages[0] {
-            Stage::Index(_) | Stage::KeepArray => {
-                unreachable!("no index or keep-array stage in this test")
-            }
-            Stage::Filter(expr) => match expr.as_ref() {
-                AstNode::Binary { lhs, .. } => match lhs.as_ref() {
-                    AstNode::Path { steps: inner } => {
-                        // inner = [Parent, Parent, Name("Account Name")]
-                        match &inner[0].node {
-                            AstNode::Parent(l) => assert_eq!(Some(l.clone()), product_label),
-                            other => panic!("expected Parent, got {:?}", other),
-                        }
-                        match &inner[1].node {
-                            AstNode::Parent(l) => assert_eq!(Some(l.clone()), order_label),
-                            other => panic!("expected Parent, got {:?}", other),
-                        }
-                    }
-                    other => panic!("expected inner Path, got {:?}", other),
-                },
-                other => panic!("expected Binary, got {:?}", other),
-            },
-        }
-    }
-
-    #[test]
-    fn test_parent_predicate_on_parent_step_itself() {
-        // Account.Order.Product.Price.%[%.OrderID='order103'].SKU
-        // Ground truth: the trailing `.%` step's own reference tags Price
-        // (steps[3]); the predicate's `%` (attached to a `%` step, so bumped
-        // one level) tags Product (steps[2]).
-        let steps = resolve_path("Account.Order.Product.Price.%[%.OrderID='order103'].SKU");
-        // [Account, Order, Product, Price, %(stages), SKU]
-        assert_eq!(steps.len(), 6);
-        assert!(matches!(steps[4].node, AstNode::Parent(_)));
-        let price_label = steps[3].ancestor_label.clone();
-        let product_label = steps[2].ancestor_label.clone();
-        assert!(
-            price_label.is_some(),
-            "Price must be tagged (by the % step)"
-        );
-        assert!(
-            product_label.is_some(),
-            "Product must be tagged (by the predicate %)"
-        );
-        assert_ne!(price_label, product_label);
-    }
-
-    #[test]
-    fn test_two_predicates_share_and_differ_labels() {
-        // Account.Order.Product[%.OrderID='order104'][%.%.`Account Name`='Firefly'].SKU
-        // Ground truth: first predicate's `%` -> Product; second predicate's
-        // first `%` -> Product (REUSE same label); second `%` -> Order.
-        let steps = resolve_path(
-            "Account.Order.Product[%.OrderID='order104'][%.%.`Account Name`='Firefly'].SKU",
-        );
-        assert_eq!(steps.len(), 4);
-        assert_eq!(steps[2].stages.len(), 2);
-        let product_label = steps[2].ancestor_label.clone();
-        let order_label = steps[1].ancestor_label.clone();
-        assert!(product_label.is_some());
-        assert!(order_label.is_some());
-        assert_ne!(product_label, order_label);
-        // first predicate: %  -> Product
-        match &steps[2].stages[0] {
-            Stage::Index(_) | Stage::KeepArray => {
-                unreachable!("no index or keep-array stage in this test")
-            }
-            Stage::Filter(expr) => match expr.as_ref() {
-                AstNode::Binary { lhs, .. } => match lhs.as_ref() {
-                    AstNode::Path { steps: inner } => match &inner[0].node {
-                        AstNode::Parent(l) => assert_eq!(Some(l.clone()), product_label),
-                        other => panic!("{:?}", other),
-                    },
-                    other => panic!("{:?}", other),
-                },
-                other => panic!("{:?}", other),
-            },
-        }
-        // second predicate: %.% -> Product (reuse), Order
-        match &steps[2].stages[1] {
-            Stage::Index(_) | Stage::KeepArray => {
-                unreachable!("no index or keep-array stage in this test")
-            }
-            Stage::Filter(expr) => match expr.as_ref() {
-                AstNode::Binary { lhs, .. } => match lhs.as_ref() {
-                    AstNode::Path { steps: inner } => {
-                        match &inner[0].node {
-                            AstNode::Parent(l) => assert_eq!(Some(l.clone()), product_label),
-                            other => panic!("{:?}", other),
-                        }
-                        match &inner[1].node {
-                            AstNode::Parent(l) => assert_eq!(Some(l.clone()), order_label),
-                            other => panic!("{:?}", other),
-                        }
-                    }
-                    other => panic!("{:?}", other),
-                },
-                other => panic!("{:?}", other),
-            },
-        }
-    }
-
-    #[test]
-    fn test_parent_inside_sort_term_resolves_to_last_input_step() {
-        // Account.Order.Product.SKU^(%.Price)
-        // Ground truth: the sort term's `%` tags SKU (the last input step).
-        let ast = crate::parser::Parser::new("Account.Order.Product.SKU^(%.Price)".to_string())
-            .unwrap()
-            .parse()
-            .unwrap();
-        match resolve_ancestry(ast).unwrap() {
-            AstNode::Sort { input, terms } => {
-                let steps = match input.as_ref() {
-                    AstNode::Path { steps } => steps,
-                    other => panic!("expected Path input, got {:?}", other),
-                };
-                assert_eq!(steps.len(), 4);
-                assert!(matches!(steps[3].node, AstNode::Name(ref n) if n == "SKU"));
-                let sku_label = steps[3].ancestor_label.clone();
-                assert!(sku_label.is_some(), "SKU must be tagged");
-                // term = (Path[Parent, Name("Price")], asc)
-                match &terms[0].0 {
-                    AstNode::Path { steps: inner } => match &inner[0].node {
-                        AstNode::Parent(l) => assert_eq!(Some(l.clone()), sku_label),
-                        other => panic!("{:?}", other),
-                    },
-                    other => panic!("{:?}", other),
-                }
-            }
-            other => panic!("expected Sort, got {:?}", other),
-        }
-    }
-
-    #[test]
-    fn test_two_sort_terms_share_and_differ_labels() {
-        // Account.Order.Product.SKU^(%.Price, >%.%.OrderID)
-        // Ground truth: term1 `%` -> SKU; term2 `%.%` -> SKU (reuse), Product.
-        let ast = crate::parser::Parser::new(
-            "Account.Order.Product.SKU^(%.Price, >%.%.OrderID)".to_string(),
-        )
-        .unwrap()
-        .parse()
-        .unwrap();
-        match resolve_ancestry(ast).unwrap() {
-            AstNode::Sort { input, terms } => {
-                let steps = match input.as_ref() {
-                    AstNode::Path { steps } => steps,
-                    other => panic!("{:?}", other),
-                };
-                let sku_label = steps[3].ancestor_label.clone();
-                let product_label = steps[2].ancestor_label.clone();
-                assert!(sku_label.is_some());
-                assert!(product_label.is_some());
-                assert_ne!(sku_label, product_label);
-                assert_eq!(terms.len(), 2);
-                // term2 = %.%.OrderID
-                match &terms[1].0 {
-                    AstNode::Path { steps: inner } => {
-                        match &inner[0].node {
-                            AstNode::Parent(l) => assert_eq!(Some(l.clone()), sku_label),
-                            other => panic!("{:?}", other),
-                        }
-                        match &inner[1].node {
-                            AstNode::Parent(l) => assert_eq!(Some(l.clone()), product_label),
-                            other => panic!("{:?}", other),
-                        }
-                    }
-                    other => panic!("{:?}", other),
-                }
-            }
-            other => panic!("expected Sort, got {:?}", other),
-        }
-    }
-
-    #[test]
-    fn test_focus_bind_becomes_step_flag() {
-        // Order@$o  -->  Path{steps: [Name("Order") with focus=Some("o"), is_tuple=true]}
-        let ast = AstNode::Path {
-            steps: vec![PathStep::new(AstNode::Binary {
-                op: BinaryOp::FocusBind,
-                lhs: Box::new(AstNode::Name("Order".to_string())),
-                rhs: Box::new(AstNode::Variable("o".to_string())),
-            })],
-        };
-        let result = resolve_ancestry(ast).unwrap();
-        match result {
-            AstNode::Path { steps } => {
-                assert_eq!(steps.len(), 1);
-                assert!(matches!(steps[0].node, AstNode::Name(ref n) if n == "Order"));
-                assert_eq!(steps[0].focus, Some("o".to_string()));
-                assert!(steps[0].is_tuple);
-            }
-            other => panic!("expected Path, got {:?}", other),
-        }
-    }
-
-    #[test]
-    fn test_index_bind_becomes_step_flag() {
-        // arr#$i  -->  Path{steps: [Name("arr") with index_var=Some("i"), is_tuple=true]}
-        let ast = AstNode::Path {
-            steps: vec![PathStep::new(AstNode::Binary {
-                op: BinaryOp::IndexBind,
-                lhs: Box::new(AstNode::Name("arr".to_string())),
-                rhs: Box::new(AstNode::Variable("i".to_string())),
-            })],
-        };
-        let result = resolve_ancestry(ast).unwrap();
-        match result {
-            AstNode::Path { steps } => {
-                assert_eq!(steps.len(), 1);
-                assert!(matches!(steps[0].node, AstNode::Name(ref n) if n == "arr"));
-                assert_eq!(steps[0].index_var, Some("i".to_string()));
-                assert!(steps[0].is_tuple);
-            }
-            other => panic!("expected Path, got {:?}", other),
-        }
-    }
-
-    #[test]
-    fn test_bare_parent_at_top_level_is_s0217() {
-        let err = resolve_ancestry(AstNode::Parent(String::new())).unwrap_err();
-        assert!(err.to_string().starts_with("S0217"));
-    }
-
-    #[test]
-    fn test_path_step_with_stages_preserved() {
-        // Ensure stages (predicates) survive the transform unchanged when
-        // there's no binding marker involved.
-        let ast = AstNode::Path {
-            steps: vec![PathStep::with_stages(
-                AstNode::Name("Order".to_string()),
-                vec![Stage::Filter(Box::new(AstNode::Boolean(true)))],
-            )],
-        };
-        let result = resolve_ancestry(ast).unwrap();
-        match result {
-            AstNode::Path { steps } => {
-                assert_eq!(steps[0].stages.len(), 1);
-            }
-            other => panic!("expected Path, got {:?}", other),
-        }
-    }
-
-    // --- Regression tests using the REAL parser (Task 3 review findings) ---
-    //
-    // Hand-built synthetic ASTs only exercise the shapes that happen to
-    // already work. These tests go through `crate::parser::parse()` on real
-    // source text, which is what surfaced two root-cause bugs in Task 3:
-    // (1) transform_children not recursing into most composite node types,
-    // and (2) `@$var`/`#$var` never being migrated when the marker is the
-    // TOP-LEVEL node reaching transform_node (only when already nested
-    // inside a PathStep). The same discipline applies to Task 4's `%`
-    // resolution below: expected label/level assertions are checked for
-    // internal consistency (same target step -> same label; different
-    // targets -> different labels) rather than against jsonata-js's exact
-    // "!0"/"!1"/... strings, since those are implementation-internal and
-    // arbitrary -- but the STEPS that get tagged are cross-checked against
-    // jsonata-js's actual `.ast()` output (see comments below).
-
-    #[test]
-    fn test_real_parser_bare_focus_bind_no_dot() {
-        // "Order@$o" -- bare single-step, no dot anywhere. The parser
-        // produces Binary{FocusBind, lhs: Name("Order"), rhs: Variable("o")}
-        // at the top level (no Path at all, since there's no `.`).
-        let ast = crate::parser::Parser::new("Order@$o".to_string())
-            .unwrap()
-            .parse()
-            .unwrap();
-        let result = resolve_ancestry(ast).unwrap();
-        match result {
-            AstNode::Path { steps } => {
-                assert_eq!(steps.len(), 1);
-                assert!(matches!(steps[0].node, AstNode::Name(ref n) if n == "Order"));
-                assert_eq!(steps[0].focus, Some("o".to_string()));
-                assert!(steps[0].is_tuple);
-            }
-            other => panic!("expected Path, got {:?}", other),
-        }
-    }
-
-    #[test]
-    fn test_real_parser_focus_bind_on_final_step_of_multistep_path() {
-        // "Account.Order@$o" -- 2-step path, marker on the final step, no
-        // trailing dot. Previously: `@` wrapped the whole 2-step Path in a
-        // top-level Binary{FocusBind,...} that was never migrated (Bug 2).
-        let ast = crate::parser::Parser::new("Account.Order@$o".to_string())
-            .unwrap()
-            .parse()
-            .unwrap();
-        let result = resolve_ancestry(ast).unwrap();
-        match result {
-            AstNode::Path { steps } => {
-                assert_eq!(steps.len(), 2);
-                assert!(matches!(steps[0].node, AstNode::Name(ref n) if n == "Account"));
-                assert!(steps[0].focus.is_none());
-                assert!(!steps[0].is_tuple);
-                assert!(matches!(steps[1].node, AstNode::Name(ref n) if n == "Order"));
-                assert_eq!(steps[1].focus, Some("o".to_string()));
-                assert!(steps[1].is_tuple);
-            }
-            other => panic!("expected Path, got {:?}", other),
-        }
-    }
-
-    #[test]
-    fn test_real_parser_bare_index_bind() {
-        // "arr#$i" -- bare index bind, no dot. Previously never migrated
-        // when reaching transform_node as the raw top-level IndexBind node.
-        let ast = crate::parser::Parser::new("arr#$i".to_string())
-            .unwrap()
-            .parse()
-            .unwrap();
-        let result = resolve_ancestry(ast).unwrap();
-        match result {
-            AstNode::Path { steps } => {
-                assert_eq!(steps.len(), 1);
-                assert!(matches!(steps[0].node, AstNode::Name(ref n) if n == "arr"));
-                assert_eq!(steps[0].index_var, Some("i".to_string()));
-                assert!(steps[0].is_tuple);
-            }
-            other => panic!("expected Path, got {:?}", other),
-        }
-    }
-
-    #[test]
-    fn test_real_parser_bare_parent_inside_function_args_is_s0217() {
-        // "$count(%)" -- a bare `%` nested inside a Function call's args.
-        // Previously transform_children didn't recurse into Function args
-        // at all (Bug 1), so this silently returned Ok(unchanged) instead
-        // of raising S0217.
-        let ast = crate::parser::Parser::new("$count(%)".to_string())
-            .unwrap()
-            .parse()
-            .unwrap();
-        let err = resolve_ancestry(ast).unwrap_err();
-        assert!(err.to_string().starts_with("S0217"));
-    }
-
-    // --- Regression tests for the "nested Path from multi-step @/# marker"
-    // finding (Task 3, second review round) ---
-
-    #[test]
-    fn test_real_parser_focus_bind_multistep_prefix_and_suffix_is_flat() {
-        // "Account.Order@$o.Product" must produce a FLAT 3-step path, not a
-        // 2-step path whose first step's node is itself a nested 2-step Path.
-        let ast = crate::parser::Parser::new("Account.Order@$o.Product".to_string())
-            .unwrap()
-            .parse()
-            .unwrap();
-        let result = resolve_ancestry(ast).unwrap();
-        match result {
-            AstNode::Path { steps } => {
-                assert_eq!(steps.len(), 3, "expected a flat 3-step path");
-                assert!(matches!(steps[0].node, AstNode::Name(ref n) if n == "Account"));
-                assert!(steps[0].focus.is_none());
-                assert!(!steps[0].is_tuple);
-                assert!(matches!(steps[1].node, AstNode::Name(ref n) if n == "Order"));
-                assert_eq!(steps[1].focus, Some("o".to_string()));
-                assert!(steps[1].is_tuple);
-                assert!(matches!(steps[2].node, AstNode::Name(ref n) if n == "Product"));
-                assert!(steps[2].focus.is_none());
-            }
-            other => panic!("expected flat Path, got {:?}", other),
-        }
-    }
-
-    #[test]
-    fn test_real_parser_index_bind_multistep_prefix_and_suffix_is_flat() {
-        // Same shape as above but for `#$i` (IndexBind) instead of `@$o`.
-        let ast = crate::parser::Parser::new("Account.Order#$i.Product".to_string())
-            .unwrap()
-            .parse()
-            .unwrap();
-        let result = resolve_ancestry(ast).unwrap();
-        match result {
-            AstNode::Path { steps } => {
-                assert_eq!(steps.len(), 3, "expected a flat 3-step path");
-                assert!(matches!(steps[0].node, AstNode::Name(ref n) if n == "Account"));
-                assert!(steps[0].index_var.is_none());
-                assert!(!steps[0].is_tuple);
-                assert!(matches!(steps[1].node, AstNode::Name(ref n) if n == "Order"));
-                assert_eq!(steps[1].index_var, Some("i".to_string()));
-                assert!(steps[1].is_tuple);
-                assert!(matches!(steps[2].node, AstNode::Name(ref n) if n == "Product"));
-                assert!(steps[2].index_var.is_none());
-            }
-            other => panic!("expected flat Path, got {:?}", other),
-        }
-    }
-
-    // --- Task 4: `%`/`%.%` ancestor resolution, real-parser-based ---
-    //
-    // Ground truth for every test below was independently verified against
-    // jsonata-js's OWN `.ast()` output (`node -e 'jsonata(expr).ast()'` in
-    // tests/jsonata-js), not derived by hand. This is what caught the task
-    // brief's off-by-one (it asserted the wrong target steps for a `%.%`
-    // chain) before any code was written against it.
-
-    #[test]
-    fn test_real_parser_single_level_parent_resolves_to_previous_step() {
-        // "Account.Order.%" -- jsonata-js tags `Order` (steps[1]), and the
-        // trailing `%` step (steps[2]) carries the matching label. `%`
-        // refers to Order's own INPUT (i.e. what produced it, Account) --
-        // confirmed by live evaluation: Account.Order.% evaluates to the
-        // Account object, not the Order object.
-        let ast = crate::parser::Parser::new("Account.Order.%".to_string())
-            .unwrap()
-            .parse()
-            .unwrap();
-        let result = resolve_ancestry(ast).unwrap();
-        match result {
-            AstNode::Path { steps } => {
-                assert_eq!(steps.len(), 3);
-                assert!(matches!(steps[0].node, AstNode::Name(ref n) if n == "Account"));
-                assert!(steps[0].ancestor_label.is_none());
-                assert!(matches!(steps[1].node, AstNode::Name(ref n) if n == "Order"));
-                assert!(steps[1].ancestor_label.is_some());
-                assert!(steps[1].is_tuple);
-                match &steps[2].node {
-                    AstNode::Parent(label) => {
-                        assert_eq!(Some(label.clone()), steps[1].ancestor_label);
-                    }
-                    other => panic!("expected Parent(label), got {:?}", other),
-                }
-            }
-            other => panic!("expected Path, got {:?}", other),
-        }
-    }
-
-    #[test]
-    fn test_real_parser_chained_parent_resolves_two_levels_back() {
-        // "Account.Order.Product.%.%" (mirrors parent002.jsonata's shape).
-        // Ground truth from jsonata-js: the FIRST `%` tags Product
-        // (steps[2]), the SECOND `%` tags Order (steps[1]) -- NOT Order and
-        // Account as a naive reading might suggest. Each `%` targets the
-        // step whose INPUT it refers to: the first `%`'s target is Product
-        // (whose input is Order), the second `%` walks one step further
-        // back to Order (whose input is Account).
-        let ast = crate::parser::Parser::new("Account.Order.Product.%.%".to_string())
-            .unwrap()
-            .parse()
-            .unwrap();
-        let result = resolve_ancestry(ast).unwrap();
-        match result {
-            AstNode::Path { steps } => {
-                assert_eq!(steps.len(), 5);
-                assert!(steps[0].ancestor_label.is_none(), "Account untagged");
-                let order_label = steps[1].ancestor_label.clone();
-                let product_label = steps[2].ancestor_label.clone();
-                assert!(order_label.is_some(), "Order must be tagged");
-                assert!(product_label.is_some(), "Product must be tagged");
-                assert_ne!(
-                    order_label, product_label,
-                    "two distinct % chains must get distinct labels"
-                );
-                match &steps[3].node {
-                    AstNode::Parent(label) => assert_eq!(Some(label.clone()), product_label),
-                    other => panic!("expected Parent(label), got {:?}", other),
-                }
-                match &steps[4].node {
-                    AstNode::Parent(label) => assert_eq!(Some(label.clone()), order_label),
-                    other => panic!("expected Parent(label), got {:?}", other),
-                }
-            }
-            other => panic!("expected Path, got {:?}", other),
-        }
-    }
-
-    #[test]
-    fn test_real_parser_object_constructor_percent_tags_preceding_step() {
-        // parent000.jsonata's shape: "Account.Order.Product.{'order': %.OrderID}"
-        // -- % lives INSIDE the object constructor's value, not as its own
-        // trailing path step. Ground truth (jsonata-js): Product (steps[2])
-        // gets tagged, and the nested %'s label matches.
-        let ast =
-            crate::parser::Parser::new("Account.Order.Product.{'order': %.OrderID}".to_string())
-                .unwrap()
-                .parse()
-                .unwrap();
-        let result = resolve_ancestry(ast).unwrap();
-        match result {
-            AstNode::Path { steps } => {
-                assert_eq!(steps.len(), 4);
-                assert!(matches!(steps[2].node, AstNode::Name(ref n) if n == "Product"));
-                let product_label = steps[2].ancestor_label.clone();
-                assert!(product_label.is_some());
-                assert!(steps[2].is_tuple);
-                match &steps[3].node {
-                    AstNode::Object(pairs) => {
-                        assert_eq!(pairs.len(), 1);
-                        match &pairs[0].1 {
-                            AstNode::Path { steps: inner } => {
-                                assert_eq!(inner.len(), 2);
-                                match &inner[0].node {
-                                    AstNode::Parent(label) => {
-                                        assert_eq!(Some(label.clone()), product_label)
-                                    }
-                                    other => panic!("expected Parent(label), got {:?}", other),
-                                }
-                            }
-                            other => panic!("expected inner Path, got {:?}", other),
-                        }
-                    }
-                    other => panic!("expected Object, got {:?}", other),
-                }
-            }
-            other => panic!("expected Path, got {:?}", other),
-        }
-    }
-
-    #[test]
-    fn test_real_parser_object_constructor_two_percent_chains_share_and_differ() {
-        // parent002.jsonata's actual shape:
-        // "Account.Order.Product.{'Product':`Product Name`,'Order':%.OrderID,'Account':%.%.`Account Name`}"
-        // Ground truth (jsonata-js, verified via live .ast() dump): the
-        // 'Order' value's single `%` and the 'Account' value's FIRST `%`
-        // (of its `%.%` chain) both resolve to Product -- i.e. they share
-        // ONE label (the "reuse an existing label" mechanic) -- while the
-        // 'Account' value's SECOND `%` resolves to Order, getting a
-        // DIFFERENT label.
-        let ast = crate::parser::Parser::new(
-            "Account.Order.Product.{'Product':`Product Name`,'Order':%.OrderID,'Account':%.%.`Account Name`}"
-                .to_string(),
-        )
-        .unwrap()
-        .parse()
-        .unwrap();
-        let result = resolve_ancestry(ast).unwrap();
-        match result {
-            AstNode::Path { steps } => {
-                assert_eq!(steps.len(), 4);
-                let product_label = steps[2].ancestor_label.clone();
-                let order_label = steps[1].ancestor_label.clone();
-                assert!(product_label.is_some(), "Product must be tagged");
-                assert!(order_label.is_some(), "Order must be tagged");
-                assert_ne!(product_label, order_label);
-
-                match &steps[3].node {
-                    AstNode::Object(pairs) => {
-                        assert_eq!(pairs.len(), 3);
-                        // pairs[1] = 'Order': %.OrderID
-                        match &pairs[1].1 {
-                            AstNode::Path { steps: inner } => match &inner[0].node {
-                                AstNode::Parent(label) => {
-                                    assert_eq!(Some(label.clone()), product_label)
-                                }
-                                other => panic!("expected Parent(label), got {:?}", other),
-                            },
-                            other => panic!("expected inner Path, got {:?}", other),
-                        }
-                        // pairs[2] = 'Account': %.%.`Account Name`
-                        match &pairs[2].1 {
-                            AstNode::Path { steps: inner } => {
-                                assert_eq!(inner.len(), 3);
-                                match &inner[0].node {
-                                    AstNode::Parent(label) => {
-                                        // Reuse: same label as the 'Order'
-                                        // value's % (both target Product).
-                                        assert_eq!(Some(label.clone()), product_label)
-                                    }
-                                    other => panic!("expected Parent(label), got {:?}", other),
-                                }
-                                match &inner[1].node {
-                                    AstNode::Parent(label) => {
-                                        assert_eq!(Some(label.clone()), order_label)
-                                    }
-                                    other => panic!("expected Parent(label), got {:?}", other),
-                                }
-                            }
-                            other => panic!("expected inner Path, got {:?}", other),
-                        }
-                    }
-                    other => panic!("expected Object, got {:?}", other),
-                }
-            }
-            other => panic!("expected Path, got {:?}", other),
-        }
-    }
-
-    /// The one expression of a `.(...)` step's Block.
-    fn paren_body(node: &AstNode) -> &AstNode {
-        match node {
-            AstNode::Block(exprs) if exprs.len() == 1 => &exprs[0],
-            other => panic!("expected a one-expression Block, got {:?}", other),
-        }
-    }
-
-    #[test]
-    fn test_real_parser_percent_through_parenthesized_step_function_application() {
-        // parent001.jsonata's shape: "Account.(Order.Product).%" -- parens
-        // around a multi-step sub-path parse as a FunctionApplication step
-        // wrapping a Block of a nested Path. `%` must walk INTO that nested path to
-        // find Product (its last step) as the target, exactly as if the
-        // parens weren't there.
-        let ast = crate::parser::Parser::new("Account.(Order.Product).%".to_string())
-            .unwrap()
-            .parse()
-            .unwrap();
-        let result = resolve_ancestry(ast).unwrap();
-        match result {
-            AstNode::Path { steps } => {
-                assert_eq!(steps.len(), 3);
-                assert!(steps[1].is_tuple, "the wrapping step must be flagged tuple");
-                match &steps[1].node {
-                    AstNode::FunctionApplication(inner) => match paren_body(inner) {
-                        AstNode::Path { steps: inner_steps } => {
-                            assert_eq!(inner_steps.len(), 2);
-                            assert!(
-                                matches!(inner_steps[0].node, AstNode::Name(ref n) if n == "Order")
-                            );
-                            assert!(
-                                matches!(inner_steps[1].node, AstNode::Name(ref n) if n == "Product")
-                            );
-                            let product_label = inner_steps[1].ancestor_label.clone();
-                            assert!(product_label.is_some(), "Product must be tagged");
-                            match &steps[2].node {
-                                AstNode::Parent(label) => {
-                                    assert_eq!(Some(label.clone()), product_label)
-                                }
-                                other => panic!("expected Parent(label), got {:?}", other),
-                            }
-                        }
-                        other => panic!("expected inner Path, got {:?}", other),
-                    },
-                    other => panic!("expected FunctionApplication, got {:?}", other),
-                }
-            }
-            other => panic!("expected Path, got {:?}", other),
-        }
-    }
-
-    #[test]
-    fn test_real_parser_percent_through_leading_paren_block() {
-        // parent006.jsonata's shape: "(Account.Order).(Product).{...}" -- a
-        // LEADING bare paren (not preceded by `.`) parses as a generic
-        // `Block` (not FunctionApplication), then becomes the first step of
-        // the outer path via the normal-dot fallback; `.(Product)` becomes a
-        // second, `FunctionApplication`-wrapped step.
-        //
-        // Ground truth from jsonata-js (verified via live `.ast()` dump,
-        // NOT hand-derived -- an earlier draft of this test wrongly assumed
-        // % must walk past the `(Product)` step into the `(Account.Order)`
-        // step to find Order; jsonata-js instead resolves it in ONE level,
-        // same as the un-parenthesized `Account.Order.Product.%` case):
-        // `%` (level 1) resolves entirely WITHIN the immediately preceding
-        // step -- the `(Product)` FunctionApplication -- tagging Product
-        // itself. The `(Account.Order)` block is never even visited.
-        let ast =
-            crate::parser::Parser::new("(Account.Order).(Product).{'x': %.OrderID}".to_string())
-                .unwrap()
-                .parse()
-                .unwrap();
-        let result = resolve_ancestry(ast).unwrap();
-        match result {
-            AstNode::Path { steps } => {
-                assert_eq!(steps.len(), 3);
-                // steps[0]: the untouched (Account.Order) block.
-                match &steps[0].node {
-                    AstNode::Block(exprs) => {
-                        assert_eq!(exprs.len(), 1);
-                        match &exprs[0] {
-                            AstNode::Path { steps: inner } => {
-                                assert_eq!(inner.len(), 2);
-                                assert!(
-                                    matches!(inner[0].node, AstNode::Name(ref n) if n == "Account")
-                                );
-                                assert!(
-                                    matches!(inner[1].node, AstNode::Name(ref n) if n == "Order")
-                                );
-                                assert!(
-                                    inner[1].ancestor_label.is_none(),
-                                    "Order must NOT be tagged -- % resolves one level back, at Product"
-                                );
-                            }
-                            other => panic!("expected inner Path, got {:?}", other),
-                        }
-                    }
-                    other => panic!("expected Block, got {:?}", other),
-                }
-                assert!(!steps[0].is_tuple);
-                // steps[1]: the (Product) FunctionApplication -- this is
-                // where % actually resolves.
-                assert!(steps[1].is_tuple, "the wrapping step must be flagged tuple");
-                match &steps[1].node {
-                    AstNode::FunctionApplication(inner) => match paren_body(inner) {
-                        AstNode::Path { steps: inner_steps } => {
-                            assert_eq!(inner_steps.len(), 1);
-                            assert!(
-                                matches!(inner_steps[0].node, AstNode::Name(ref n) if n == "Product")
-                            );
-                            let product_label = inner_steps[0].ancestor_label.clone();
-                            assert!(product_label.is_some(), "Product must be tagged");
-                            match &steps[2].node {
-                                AstNode::Object(pairs) => match &pairs[0].1 {
-                                    AstNode::Path { steps: value_steps } => {
-                                        match &value_steps[0].node {
-                                            AstNode::Parent(label) => {
-                                                assert_eq!(Some(label.clone()), product_label)
-                                            }
-                                            other => {
-                                                panic!("expected Parent(label), got {:?}", other)
-                                            }
-                                        }
-                                    }
-                                    other => panic!("expected value Path, got {:?}", other),
-                                },
-                                other => panic!("expected Object, got {:?}", other),
-                            }
-                        }
-                        other => panic!("expected inner Path, got {:?}", other),
-                    },
-                    other => panic!("expected FunctionApplication, got {:?}", other),
-                }
-            }
-            other => panic!("expected Path, got {:?}", other),
-        }
-    }
-
-    #[test]
-    fn test_real_parser_percent_cannot_derive_ancestor_from_literal() {
-        // A `%` immediately after a step that isn't name/wildcard/block/path
-        // (here, a string literal step is folded to a Name by the parser's
-        // own S0213-adjacent handling, so use a case that stays non-
-        // resolvable: % with nothing at all before it in an enclosing path).
-        let ast = crate::parser::Parser::new("%.OrderID".to_string())
-            .unwrap()
-            .parse()
-            .unwrap();
-        let err = resolve_ancestry(ast).unwrap_err();
-        assert!(err.to_string().starts_with("S0217"));
-    }
-
-    #[test]
-    fn test_real_parser_percent_in_group_by_is_left_unresolved() {
-        // jsonata-js never resolves a `%` in a group-by's key or value
-        // (#192): the input steps get no ancestor tag and nothing is raised.
-        for expr in ["a.b{%.id: c}", "a.b{c: %.id}", "a.b{c: %.%.x}"] {
-            let ast = crate::parser::Parser::new(expr.to_string())
-                .unwrap()
-                .parse()
-                .unwrap();
-            match resolve_ancestry(ast).unwrap() {
-                AstNode::ObjectTransform { input, .. } => match *input {
-                    AstNode::Path { steps } => {
-                        assert!(steps.iter().all(|s| s.ancestor_label.is_none()), "{expr}");
-                    }
-                    other => panic!("expected Path, got {:?}", other),
-                },
-                other => panic!("expected ObjectTransform, got {:?}", other),
-            }
-        }
-    }
-
-    #[test]
-    fn test_s0217_uses_jsonata_js_wording() {
-        // The top-level check, a seek that reaches a non-path step, and a
-        // seek into a non-path expression.
-        for expr in ["%", "[1].%", "a.b{c: (1).%}"] {
-            let ast = crate::parser::Parser::new(expr.to_string())
-                .unwrap()
-                .parse()
-                .unwrap();
-            let err = resolve_ancestry(ast).unwrap_err();
-            assert_eq!(err.to_string(), format!("S0217: {S0217_MESSAGE}"), "{expr}");
-        }
-    }
-
-    #[test]
-    fn test_real_parser_percent_seeks_through_group_by_input() {
-        // `(a.b{...}).%`: jsonata-js's seekParent walks the grouped path's
-        // steps, so `b` is tagged rather than raising S0217.
-        let ast = crate::parser::Parser::new("(a.b{c: d}).%".to_string())
-            .unwrap()
-            .parse()
-            .unwrap();
-        let steps = match resolve_ancestry(ast).unwrap() {
-            AstNode::Path { steps } => steps,
-            other => panic!("expected Path, got {:?}", other),
-        };
-        assert!(steps[0].is_tuple && steps[0].inner_tuple);
-        let AstNode::Block(exprs) = &steps[0].node else {
-            panic!("expected Block, got {:?}", steps[0].node);
-        };
-        let AstNode::ObjectTransform { input, .. } = &exprs[0] else {
-            panic!("expected ObjectTransform, got {:?}", exprs[0]);
-        };
-        let AstNode::Path { steps: inner } = input.as_ref() else {
-            panic!("expected Path, got {:?}", input);
-        };
-        assert!(inner[0].ancestor_label.is_none());
-        assert!(inner[1].ancestor_label.is_some() && inner[1].is_tuple);
-    }
-
-    #[test]
-    fn test_real_parser_lambda_body_percent_does_not_bubble_or_error() {
-        // "function(){ % }" -- jsonata-js parses this successfully (the raw
-        // `%` is left untouched inside the lambda body, only failing at
-        // runtime when/if the lambda is invoked). Confirms Lambda bodies
-        // don't bubble their pending to the enclosing scope.
-        let ast = crate::parser::Parser::new("function(){ % }".to_string())
-            .unwrap()
-            .parse()
-            .unwrap();
-        let result = resolve_ancestry(ast).unwrap();
-        match result {
-            AstNode::Lambda { body, .. } => {
-                assert!(matches!(*body, AstNode::Parent(_)));
-            }
-            other => panic!("expected Lambda, got {:?}", other),
-        }
-    }
-
-    // --- S0215/S0216: `@` (focus binding) rejects a step that already has
-    // predicates or is a sort step. These checks were a pre-existing gap
-    // (never implemented, not even by Task 3) that only surfaced once
-    // ast_transform started running unconditionally via parser::parse():
-    // previously an unresolved `@`/`#` reaching the evaluator always threw
-    // (for the WRONG reason -- "must be resolved by ast_transform pass"),
-    // and the reference-suite harness lenient-accepts any error without an
-    // extractable code, masking the missing S0215/S0216 checks entirely.
-    // Ground truth: tests/jsonata-js/test/test-suite/groups/joins/errors.json.
-
-    #[test]
-    fn test_real_parser_focus_bind_after_predicate_is_s0215() {
-        let ast = crate::parser::Parser::new("Account.Order[1]@$o.Product".to_string())
-            .unwrap()
-            .parse()
-            .unwrap();
-        let err = resolve_ancestry(ast).unwrap_err();
-        assert!(err.to_string().starts_with("S0215"), "got: {}", err);
-    }
-
-    #[test]
-    fn test_real_parser_focus_bind_after_sort_is_s0216() {
-        let ast = crate::parser::Parser::new(
-            "Account.Order^(>OrderID)@$o.Product.{ 'name':`Product Name`, 'orderid':$o.OrderID }"
-                .to_string(),
-        )
-        .unwrap()
-        .parse()
-        .unwrap();
-        let err = resolve_ancestry(ast).unwrap_err();
-        assert!(err.to_string().starts_with("S0216"), "got: {}", err);
-    }
-
-    #[test]
-    fn test_real_parser_index_bind_after_predicate_is_not_an_error() {
-        // Unlike `@`, `#` has NO S0215-equivalent restriction in jsonata-js
-        // -- it's allowed after predicates (it just appends an index stage
-        // rather than setting a plain `index` field when stages already
-        // exist). Confirms `check_focus_bind_target`'s marker-kind guard
-        // correctly only fires for Focus, not Index.
-        let ast = crate::parser::Parser::new("Account.Order[1]#$o.Product".to_string())
-            .unwrap()
-            .parse()
-            .unwrap();
-        assert!(resolve_ancestry(ast).is_ok());
     }
 }

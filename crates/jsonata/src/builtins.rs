@@ -36,11 +36,7 @@ const JS_UNDEFINED_AS_STRING: &str = "undefined";
 /// whether a length was given. Nothing here can be derived from "treat the
 /// missing start as 0"; that gets the second case wrong.
 fn substring_with_undefined_start(s: &str, has_length: bool) -> JValue {
-    if has_length {
-        JValue::string("")
-    } else {
-        JValue::string(s)
-    }
+    if has_length { JValue::string("") } else { JValue::string(s) }
 }
 
 /// Everything the engine knows about one builtin, in one row.
@@ -150,10 +146,7 @@ pub(crate) static BUILTINS: &[BuiltinSpec] = &[
 
 /// Look up a builtin's spec row by name.
 pub(crate) fn builtin_spec(name: &str) -> Option<&'static BuiltinSpec> {
-    BUILTINS
-        .binary_search_by_key(&name, |s| s.name)
-        .ok()
-        .map(|i| &BUILTINS[i])
+    BUILTINS.binary_search_by_key(&name, |s| s.name).ok().map(|i| &BUILTINS[i])
 }
 
 /// The builtins `dispatch_pure` can handle: everything that needs only its
@@ -213,9 +206,7 @@ fn unary_string_encoding(
         JValue::Null => Ok(JValue::Null),
         JValue::Undefined => Ok(JValue::Undefined),
         JValue::String(v) => Ok(f(v)?),
-        _ => Err(EvaluatorError::TypeError(format!(
-            "{name}() requires a string argument"
-        ))),
+        _ => Err(EvaluatorError::TypeError(format!("{name}() requires a string argument"))),
     }
 }
 
@@ -288,9 +279,8 @@ pub(crate) fn dispatch_pure(
         match name {
             "substringBefore" | "substringAfter" | "contains" | "split" | "replace" => {
                 if matches!(context, JValue::String(_)) {
-                    args_storage = std::iter::once(context.clone())
-                        .chain(args.iter().cloned())
-                        .collect();
+                    args_storage =
+                        std::iter::once(context.clone()).chain(args.iter().cloned()).collect();
                     &args_storage
                 } else {
                     args
@@ -303,8 +293,6 @@ pub(crate) fn dispatch_pure(
     };
 
     // 2. Materialize top-level lazy args so every builtin sees plain Objects.
-    
-    
 
     // 3. Validate and coerce against the jsonata-js signature.
     let sig_storage: Vec<JValue>;
@@ -336,7 +324,7 @@ pub(crate) fn dispatch_pure(
                 Some(_) => {
                     return Err(EvaluatorError::TypeError(
                         "string() prettify parameter must be a boolean".to_string(),
-                    ))
+                    ));
                 }
             };
             let arg = args.first().unwrap_or(&JValue::Null);
@@ -384,9 +372,7 @@ pub(crate) fn dispatch_pure(
             None | Some(JValue::Undefined) => Ok(JValue::Undefined),
             Some(JValue::Null) => Ok(JValue::Null),
             Some(JValue::String(s)) => Ok(functions::string::trim(s)?),
-            _ => Err(EvaluatorError::TypeError(
-                "trim() requires a string argument".to_string(),
-            )),
+            _ => Err(EvaluatorError::TypeError("trim() requires a string argument".to_string())),
         },
         "substring" => {
             if args.len() < 2 {
@@ -505,7 +491,7 @@ pub(crate) fn dispatch_pure(
                         Some(_) => {
                             return Err(EvaluatorError::TypeError(
                                 "split() limit must be a number".to_string(),
-                            ))
+                            ));
                         }
                     };
                     Ok(functions::string::split(s, &args[1], limit)?)
@@ -537,7 +523,7 @@ pub(crate) fn dispatch_pure(
                             .to_string(),
                     ))
                 }
-                
+
                 JValue::Array(arr) => {
                     // All elements must be strings.
                     for item in arr.iter() {
@@ -583,7 +569,7 @@ pub(crate) fn dispatch_pure(
                 _ => {
                     return Err(EvaluatorError::TypeError(
                         "pad() first argument must be a string".to_string(),
-                    ))
+                    ));
                 }
             };
 
@@ -601,7 +587,7 @@ pub(crate) fn dispatch_pure(
                 _ => {
                     return Err(EvaluatorError::TypeError(
                         "pad() second argument must be a number".to_string(),
-                    ))
+                    ));
                 }
             };
 
@@ -653,46 +639,32 @@ pub(crate) fn dispatch_pure(
         "floor" => match args.first() {
             Some(JValue::Null | JValue::Undefined) | None => Ok(JValue::Null),
             Some(JValue::Number(n)) => Ok(functions::numeric::floor(*n)?),
-            _ => Err(EvaluatorError::TypeError(
-                "floor() requires a number argument".to_string(),
-            )),
+            _ => Err(EvaluatorError::TypeError("floor() requires a number argument".to_string())),
         },
         "ceil" => match args.first() {
             Some(JValue::Null | JValue::Undefined) | None => Ok(JValue::Null),
             Some(JValue::Number(n)) => Ok(functions::numeric::ceil(*n)?),
-            _ => Err(EvaluatorError::TypeError(
-                "ceil() requires a number argument".to_string(),
-            )),
+            _ => Err(EvaluatorError::TypeError("ceil() requires a number argument".to_string())),
         },
         "round" => match args.first() {
             Some(JValue::Null | JValue::Undefined) | None => Ok(JValue::Null),
             Some(JValue::Number(n)) => {
-                let precision = args.get(1).and_then(|v| {
-                    if let JValue::Number(p) = v {
-                        Some(*p as i32)
-                    } else {
-                        None
-                    }
-                });
+                let precision = args
+                    .get(1)
+                    .and_then(|v| if let JValue::Number(p) = v { Some(*p as i32) } else { None });
                 Ok(functions::numeric::round(*n, precision)?)
             }
-            _ => Err(EvaluatorError::TypeError(
-                "round() requires a number argument".to_string(),
-            )),
+            _ => Err(EvaluatorError::TypeError("round() requires a number argument".to_string())),
         },
         "abs" => match args.first() {
             Some(JValue::Null | JValue::Undefined) | None => Ok(JValue::Null),
             Some(JValue::Number(n)) => Ok(functions::numeric::abs(*n)?),
-            _ => Err(EvaluatorError::TypeError(
-                "abs() requires a number argument".to_string(),
-            )),
+            _ => Err(EvaluatorError::TypeError("abs() requires a number argument".to_string())),
         },
         "sqrt" => match args.first() {
             Some(JValue::Null | JValue::Undefined) | None => Ok(JValue::Null),
             Some(JValue::Number(n)) => Ok(functions::numeric::sqrt(*n)?),
-            _ => Err(EvaluatorError::TypeError(
-                "sqrt() requires a number argument".to_string(),
-            )),
+            _ => Err(EvaluatorError::TypeError("sqrt() requires a number argument".to_string())),
         },
 
         "power" => {
@@ -737,16 +709,8 @@ pub(crate) fn dispatch_pure(
             }
             match (&args[0], &args[1]) {
                 (JValue::Number(num), JValue::String(picture)) => {
-                    let fmt_options = if args.len() == 3 {
-                        Some(&args[2])
-                    } else {
-                        None
-                    };
-                    Ok(functions::numeric::format_number(
-                        *num,
-                        picture,
-                        fmt_options,
-                    )?)
+                    let fmt_options = if args.len() == 3 { Some(&args[2]) } else { None };
+                    Ok(functions::numeric::format_number(*num, picture, fmt_options)?)
                 }
                 _ => Err(EvaluatorError::TypeError(
                     "formatNumber() requires a number and a string".to_string(),
@@ -774,7 +738,7 @@ pub(crate) fn dispatch_pure(
                             _ => {
                                 return Err(EvaluatorError::TypeError(
                                     "formatBase() radix must be a number".to_string(),
-                                ))
+                                ));
                             }
                         }
                     } else {
@@ -782,9 +746,7 @@ pub(crate) fn dispatch_pure(
                     };
                     Ok(functions::numeric::format_base(*num, radix)?)
                 }
-                _ => Err(EvaluatorError::TypeError(
-                    "formatBase() requires a number".to_string(),
-                )),
+                _ => Err(EvaluatorError::TypeError("formatBase() requires a number".to_string())),
             }
         }
         "formatInteger" => {
@@ -861,15 +823,13 @@ pub(crate) fn dispatch_pure(
         // ── Boolean / logic ─────────────────────────────────────────────
         "boolean" => match args.first() {
             Some(v) => Ok(functions::boolean::boolean(v)?),
-            None => Err(EvaluatorError::EvaluationError(
-                "boolean() requires 1 argument".to_string(),
-            )),
+            None => {
+                Err(EvaluatorError::EvaluationError("boolean() requires 1 argument".to_string()))
+            }
         },
         "not" => match args.first() {
             Some(v) => Ok(JValue::Bool(!crate::evaluator::compiled_is_truthy(v))),
-            None => Err(EvaluatorError::EvaluationError(
-                "not() requires 1 argument".to_string(),
-            )),
+            None => Err(EvaluatorError::EvaluationError("not() requires 1 argument".to_string())),
         },
 
         // ── Array functions ─────────────────────────────────────────────
@@ -913,9 +873,7 @@ pub(crate) fn dispatch_pure(
             None | Some(JValue::Undefined) => Ok(JValue::Undefined),
             Some(JValue::Null) => Ok(JValue::Null),
             Some(JValue::Array(arr)) => Ok(functions::array::reverse(arr)?),
-            _ => Err(EvaluatorError::TypeError(
-                "reverse() requires an array argument".to_string(),
-            )),
+            _ => Err(EvaluatorError::TypeError("reverse() requires an array argument".to_string())),
         },
         "distinct" => match args.first() {
             // Signature `<x:x>` (Any) lets an explicit null reach here
@@ -1080,7 +1038,7 @@ pub(crate) fn dispatch_pure(
                 _ => {
                     return Err(EvaluatorError::TypeError(
                         "lookup() requires a string key".to_string(),
-                    ))
+                    ));
                 }
             };
 
@@ -1212,7 +1170,6 @@ pub(crate) fn dispatch_pure(
                 JValue::Lambda { .. } | JValue::Builtin { .. } | JValue::Regex { .. } => {
                     Ok(JValue::string("function"))
                 }
-                
             }
         }
 
@@ -1272,10 +1229,7 @@ pub(crate) fn dispatch_pure(
                 } else {
                     Rc::from("$assert() statement failed")
                 };
-                return Err(EvaluatorError::EvaluationError(format!(
-                    "D3141: {}",
-                    message
-                )));
+                return Err(EvaluatorError::EvaluationError(format!("D3141: {}", message)));
             }
 
             // jsonata-js: $assert() has no return value on success -- undefined,
@@ -1330,14 +1284,12 @@ pub(crate) fn dispatch_pure(
             // `<n-s?s?:s>` bounds the arity and rejects a null in any slot.
             match &args[0] {
                 JValue::Number(n) => {
-                    let millis = (if n.fract() == 0.0 {
-                        Ok(*n as i64)
-                    } else {
-                        Err(())
-                    })
-                    .map_err(|_| {
-                        EvaluatorError::TypeError("fromMillis() requires an integer".to_string())
-                    })?;
+                    let millis =
+                        (if n.fract() == 0.0 { Ok(*n as i64) } else { Err(()) }).map_err(|_| {
+                            EvaluatorError::TypeError(
+                                "fromMillis() requires an integer".to_string(),
+                            )
+                        })?;
 
                     let picture = match args.get(1) {
                         None | Some(JValue::Undefined) => None,
@@ -1345,7 +1297,7 @@ pub(crate) fn dispatch_pure(
                         Some(_) => {
                             return Err(EvaluatorError::TypeError(
                                 "fromMillis() second argument must be a string".to_string(),
-                            ))
+                            ));
                         }
                     };
                     let timezone = match args.get(2) {
@@ -1354,7 +1306,7 @@ pub(crate) fn dispatch_pure(
                         Some(_) => {
                             return Err(EvaluatorError::TypeError(
                                 "fromMillis() third argument must be a string".to_string(),
-                            ))
+                            ));
                         }
                     };
 
@@ -1373,269 +1325,5 @@ pub(crate) fn dispatch_pure(
         }
 
         _ => unreachable!("dispatch_pure called with non-pure builtin: {}", name),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// `builtin_arity` must match `tests/fixtures/builtin_arity.json` exactly
-    /// -- both which names are covered and what each maps to. A submodule
-    /// bump that changes an `implementation.length` in the pinned jsonata-js
-    /// must fail this test, not drift silently: regenerate the fixture with
-    /// `node scripts/gen_fastpath_corpus.js` and update the table above to
-    /// match.
-
-    #[test]
-    fn builtins_table_is_sorted() {
-        // binary_search in builtin_spec depends on it.
-        assert!(BUILTINS.windows(2).all(|w| w[0].name < w[1].name));
-        // compilable ⊂ pure: the compiled inliner routes through dispatch_pure.
-        for s in BUILTINS {
-            assert!(
-                !s.compilable || s.pure,
-                "{} compilable but not pure",
-                s.name
-            );
-        }
-    }
-
-    #[test]
-    fn arity_table_matches_fixture() {
-        let fixture_text = std::fs::read_to_string(
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("tests/fixtures/builtin_arity.json"),
-        )
-        .expect("tests/fixtures/builtin_arity.json should exist");
-        let fixture: std::collections::BTreeMap<String, usize> =
-            serde_json::from_str(&fixture_text).expect("fixture should be valid JSON");
-
-        for (name, &expected) in &fixture {
-            assert_eq!(
-                builtin_arity(name),
-                Some(expected),
-                "arity mismatch for {name}"
-            );
-        }
-        // The per-key loop above only proves the fixture's names are a
-        // *subset* of BUILTINS' arity entries (with matching values) -- a name
-        // given an arity in BUILTINS but never added to the fixture would
-        // pass it silently. Compare the two name sets directly so drift in
-        // either direction fails.
-        let table_names: std::collections::BTreeSet<&str> = BUILTINS
-            .iter()
-            .filter(|s| s.arity.is_some())
-            .map(|s| s.name)
-            .collect();
-        let fixture_names_set: std::collections::BTreeSet<&str> =
-            fixture.keys().map(String::as_str).collect();
-        assert_eq!(
-            table_names, fixture_names_set,
-            "BUILTINS arity entries and the fixture cover different name sets"
-        );
-
-        // The fixture is every builtin a higher-order function can be handed
-        // by reference: the pure set, plus `now`/`millis` (no arguments at
-        // all), `random` (impure), `eval`, and the nine higher-order functions
-        // themselves.
-        //
-        // `eval` and the higher-order functions are evaluator-dependent, but a
-        // callback by reference truncates its arguments to their arity like
-        // anything else: `$map([[3,1]], $sort)` hands $sort two (#140, #204).
-        // Adding another name here would be a sign one of the two lists is
-        // wrong, not a reason to relax the assertion.
-        let mut fixture_names: Vec<&str> = fixture.keys().map(String::as_str).collect();
-        fixture_names.sort_unstable();
-        for name in &fixture_names {
-            assert!(
-                is_pure_builtin(name)
-                    || matches!(
-                        *name,
-                        "now"
-                            | "random"
-                            | "millis"
-                            | "eval"
-                            | "map"
-                            | "filter"
-                            | "reduce"
-                            | "single"
-                            | "sift"
-                            | "each"
-                            | "sort"
-                            | "match"
-                            | "replace"
-                    ),
-                "{name} has an arity entry but is neither a pure builtin nor a known exception"
-            );
-        }
-        for name in [
-            "string",
-            "length",
-            "uppercase",
-            "lowercase",
-            "number",
-            "sum",
-            "count",
-            "substring",
-            "substringBefore",
-            "substringAfter",
-            "pad",
-            "trim",
-            "contains",
-            "split",
-            "join",
-            "max",
-            "min",
-            "average",
-            "abs",
-            "floor",
-            "ceil",
-            "round",
-            "sqrt",
-            "power",
-            "formatNumber",
-            "formatBase",
-            "formatInteger",
-            "parseInteger",
-            "append",
-            "reverse",
-            "shuffle",
-            "zip",
-            "distinct",
-            "exists",
-            "keys",
-            "lookup",
-            "spread",
-            "merge",
-            "boolean",
-            "not",
-            "type",
-            "base64encode",
-            "base64decode",
-            "encodeUrlComponent",
-            "decodeUrlComponent",
-            "encodeUrl",
-            "decodeUrl",
-            "error",
-            "assert",
-            "now",
-            "millis",
-            "toMillis",
-            "fromMillis",
-        ] {
-            assert!(
-                fixture.contains_key(name),
-                "{name} is a pure builtin but has no arity entry"
-            );
-        }
-    }
-
-    #[test]
-    fn predicate_admits_the_pure_set_and_rejects_the_evaluator_set() {
-        for name in [
-            "string",
-            "length",
-            "uppercase",
-            "lowercase",
-            "number",
-            "sum",
-            "count",
-            "substring",
-            "substringBefore",
-            "substringAfter",
-            "pad",
-            "trim",
-            "contains",
-            "split",
-            "join",
-            "max",
-            "min",
-            "average",
-            "abs",
-            "floor",
-            "ceil",
-            "round",
-            "sqrt",
-            "power",
-            "formatNumber",
-            "formatBase",
-            "formatInteger",
-            "parseInteger",
-            "append",
-            "reverse",
-            "shuffle",
-            "zip",
-            "distinct",
-            "exists",
-            "keys",
-            "lookup",
-            "spread",
-            "merge",
-            "boolean",
-            "not",
-            "type",
-            "base64encode",
-            "base64decode",
-            "encodeUrlComponent",
-            "decodeUrlComponent",
-            "encodeUrl",
-            "decodeUrl",
-            "error",
-            "assert",
-            "now",
-            "millis",
-            "toMillis",
-            "fromMillis",
-        ] {
-            assert!(is_pure_builtin(name), "{name} should be a pure builtin");
-        }
-
-        // These need the evaluator: they take AST arguments and call back into
-        // evaluation. Admitting one here would route it into `unreachable!()`.
-        for name in [
-            "map", "filter", "reduce", "single", "sift", "each", "sort", "eval", "match", "replace",
-        ] {
-            assert!(!is_pure_builtin(name), "{name} needs the evaluator");
-        }
-
-        assert!(!is_pure_builtin("nosuchfunction"));
-    }
-
-    #[test]
-    fn validation_runs_before_undefined_propagation() {
-        // $substring(missing) binds its lone undefined argument to parameter 2
-        // and takes parameter 1 from the context, so a non-string context is a
-        // T0411 -- not undefined. Propagating first would swallow that, which
-        // is the bug #106 fixed in the compiled path.
-        let opts = EvaluatorOptions::default();
-        let err = dispatch_pure(
-            "substring",
-            &[JValue::Undefined],
-            &JValue::Number(5.0),
-            &opts,
-        )
-        .expect_err("a numeric context cannot satisfy substring's first parameter");
-        assert!(
-            err.to_string().contains("T0411"),
-            "expected T0411, got {err}"
-        );
-    }
-
-    #[test]
-    fn context_insertion_covers_both_paths_lists() {
-        // The compiled path and the tree-walker kept separate lists of which
-        // builtins take the context as an implicit argument, and they
-        // disagreed: only the tree-walker had `fromMillis` (zero-arg) and
-        // `replace` (missing-first). The merged prologue takes the union, so
-        // assert on the member only one list had.
-        let opts = EvaluatorOptions::default();
-        // $fromMillis() with a numeric context formats that context.
-        let got = dispatch_pure("fromMillis", &[], &JValue::Number(0.0), &opts)
-            .expect("fromMillis should read the context");
-        assert!(
-            matches!(&got, JValue::String(s) if s.starts_with("1970-01-01")),
-            "expected an epoch timestamp, got {got:?}"
-        );
     }
 }

@@ -39,10 +39,7 @@ pub enum DateTimeError {
 }
 
 fn coded(code: &'static str, message: impl Into<String>) -> DateTimeError {
-    DateTimeError::Coded {
-        code,
-        message: message.into(),
-    }
+    DateTimeError::Coded { code, message: message.into() }
 }
 
 /// Parse a potentially partial ISO 8601 timestamp
@@ -94,9 +91,7 @@ pub fn parse_iso8601_partial(s: &str) -> Result<i64, DateTimeError> {
 
         Ok(millis)
     } else {
-        Err(DateTimeError::ParseError(
-            "premature end of input".to_string(),
-        ))
+        Err(DateTimeError::ParseError("premature end of input".to_string()))
     }
 }
 
@@ -183,9 +178,7 @@ pub fn parse_integer(value: &str, picture: &str) -> Result<JValue, DateTimeError
     // are shared with date-time component parsing, where a D3136 on an
     // unrecognised component is correct and load-bearing.
     if format.primary == PrimaryFormat::Decimal {
-        return Ok(JValue::Number(js_parse_int(&decimal_digits(
-            &format, value,
-        ))));
+        return Ok(JValue::Number(js_parse_int(&decimal_digits(&format, value))));
     }
     let parsed = parse_integer_format_value(&format, value)?;
     Ok(JValue::Number(parsed))
@@ -242,9 +235,8 @@ const ORDINALS: [&str; 20] = [
     "Eighteenth",
     "Nineteenth",
 ];
-const DECADES: [&str; 9] = [
-    "Twenty", "Thirty", "Forty", "Fifty", "Sixty", "Seventy", "Eighty", "Ninety", "Hundred",
-];
+const DECADES: [&str; 9] =
+    ["Twenty", "Thirty", "Forty", "Fifty", "Sixty", "Seventy", "Eighty", "Ninety", "Hundred"];
 const MAGNITUDES: [&str; 4] = ["Thousand", "Million", "Billion", "Trillion"];
 
 // Uses f64 throughout (matching JS's Number type) rather than i64: $formatInteger/
@@ -257,20 +249,13 @@ fn words_lookup(num: f64, prev: bool, ord: bool) -> String {
         format!(
             "{}{}",
             if prev { " and " } else { "" },
-            if ord {
-                ORDINALS[num as usize]
-            } else {
-                FEW[num as usize]
-            }
+            if ord { ORDINALS[num as usize] } else { FEW[num as usize] }
         )
     } else if num < 100.0 {
         let tens = (num / 10.0).floor();
         let remainder = num - tens * 10.0;
-        let mut words = format!(
-            "{}{}",
-            if prev { " and " } else { "" },
-            DECADES[(tens as usize) - 2]
-        );
+        let mut words =
+            format!("{}{}", if prev { " and " } else { "" }, DECADES[(tens as usize) - 2]);
         if remainder > 0.0 {
             words.push('-');
             words.push_str(&words_lookup(remainder, false, ord));
@@ -282,11 +267,8 @@ fn words_lookup(num: f64, prev: bool, ord: bool) -> String {
     } else if num < 1000.0 {
         let hundreds = (num / 100.0).floor();
         let remainder = num - hundreds * 100.0;
-        let mut words = format!(
-            "{}{} Hundred",
-            if prev { ", " } else { "" },
-            FEW[hundreds as usize]
-        );
+        let mut words =
+            format!("{}{} Hundred", if prev { ", " } else { "" }, FEW[hundreds as usize]);
         if remainder > 0.0 {
             words.push_str(&words_lookup(remainder, true, ord));
         } else if ord {
@@ -357,10 +339,7 @@ fn word_split_regex() -> &'static Regex {
 /// Converts a number in English words to its numeric value
 fn words_to_number(text: &str) -> Option<f64> {
     let parts: Vec<&str> = word_split_regex().split(text).collect();
-    let values: Option<Vec<f64>> = parts
-        .iter()
-        .map(|p| word_values().get(*p).copied())
-        .collect();
+    let values: Option<Vec<f64>> = parts.iter().map(|p| word_values().get(*p).copied()).collect();
     let values = values?;
     let mut segs: Vec<f64> = vec![0.0];
     for value in values {
@@ -530,11 +509,7 @@ const DECIMAL_GROUPS: [u32; 37] = [
 ];
 
 fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 {
-        a
-    } else {
-        gcd(b, a % b)
-    }
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// Are the grouping-separator-signs "regular" (same character, equally spaced)?
@@ -687,21 +662,12 @@ fn format_integer_value(value: f64, format: &IntegerFormat) -> Result<String, Da
     let value = value.abs();
 
     let mut formatted = match format.primary {
-        PrimaryFormat::Letters => decimal_to_letters(
-            value as i64,
-            if format.case == TCase::Upper {
-                'A'
-            } else {
-                'a'
-            },
-        ),
+        PrimaryFormat::Letters => {
+            decimal_to_letters(value as i64, if format.case == TCase::Upper { 'A' } else { 'a' })
+        }
         PrimaryFormat::Roman => {
             let r = decimal_to_roman(value as i64);
-            if format.case == TCase::Upper {
-                r.to_uppercase()
-            } else {
-                r
-            }
+            if format.case == TCase::Upper { r.to_uppercase() } else { r }
         }
         PrimaryFormat::Words => {
             let w = number_to_words(value, format.ordinal);
@@ -714,11 +680,8 @@ fn format_integer_value(value: f64, format: &IntegerFormat) -> Result<String, Da
         PrimaryFormat::Decimal => {
             let mut digits = (value as i64).to_string();
             if format.mandatory_digits > digits.len() {
-                digits = format!(
-                    "{}{}",
-                    "0".repeat(format.mandatory_digits - digits.len()),
-                    digits
-                );
+                digits =
+                    format!("{}{}", "0".repeat(format.mandatory_digits - digits.len()), digits);
             }
             if format.zero_code != 0x30 {
                 digits = digits
@@ -753,11 +716,7 @@ fn format_integer_value(value: f64, format: &IntegerFormat) -> Result<String, Da
     if format.primary == PrimaryFormat::Decimal && format.ordinal {
         let chars: Vec<char> = formatted.chars().collect();
         let last = *chars.last().unwrap();
-        let second_last = if chars.len() >= 2 {
-            Some(chars[chars.len() - 2])
-        } else {
-            None
-        };
+        let second_last = if chars.len() >= 2 { Some(chars[chars.len() - 2]) } else { None };
         let mut suffix = match last {
             '1' => "st",
             '2' => "nd",
@@ -878,23 +837,13 @@ fn analyse_date_time_picture(picture: &str) -> Result<Vec<PictureItem>, DateTime
                 let width_mod = &marker[comma_idx + 1..];
                 let dash = width_mod.find('-');
                 let parse_width = |s: &str| -> Option<usize> {
-                    if s.is_empty() || s == "*" {
-                        None
-                    } else {
-                        s.parse().ok()
-                    }
+                    if s.is_empty() || s == "*" { None } else { s.parse().ok() }
                 };
                 let (min, max) = match dash {
-                    Some(d) => (
-                        parse_width(&width_mod[..d]),
-                        parse_width(&width_mod[d + 1..]),
-                    ),
+                    Some(d) => (parse_width(&width_mod[..d]), parse_width(&width_mod[d + 1..])),
                     None => (parse_width(width_mod), None),
                 };
-                (
-                    marker[1..comma_idx].to_string(),
-                    Some(WidthSpec { min, max }),
-                )
+                (marker[1..comma_idx].to_string(), Some(WidthSpec { min, max }))
             } else {
                 (marker[1..].to_string(), None)
             };
@@ -995,16 +944,8 @@ fn analyse_date_time_picture(picture: &str) -> Result<Vec<PictureItem>, DateTime
 
 // ── Date/time component extraction & week-of-year/month arithmetic ──────────
 
-const DAYS: [&str; 8] = [
-    "",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-];
+const DAYS: [&str; 8] =
+    ["", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const MONTHS: [&str; 12] = [
     "January",
     "February",
@@ -1021,19 +962,11 @@ const MONTHS: [&str; 12] = [
 ];
 
 fn next_month(year: i32, month0: u32) -> (i32, u32) {
-    if month0 == 11 {
-        (year + 1, 0)
-    } else {
-        (year, month0 + 1)
-    }
+    if month0 == 11 { (year + 1, 0) } else { (year, month0 + 1) }
 }
 
 fn prev_month(year: i32, month0: u32) -> (i32, u32) {
-    if month0 == 0 {
-        (year - 1, 11)
-    } else {
-        (year, month0 - 1)
-    }
+    if month0 == 0 { (year - 1, 11) } else { (year, month0 - 1) }
 }
 
 /// ISO 8601 defines the first week of the year (or, by extension, of the month) to be
@@ -1139,11 +1072,7 @@ fn get_date_time_fragment(dt: &DateTime<Utc>, component: char) -> i64 {
         'H' => dt.hour() as i64,
         'h' => {
             let h = dt.hour() % 12;
-            if h == 0 {
-                12
-            } else {
-                h as i64
-            }
+            if h == 0 { 12 } else { h as i64 }
         }
         'P' => {
             if dt.hour() >= 12 {
@@ -1173,10 +1102,7 @@ fn format_timezone_component(
     marker: &MarkerSpec,
 ) -> Result<String, DateTimeError> {
     let offset = offset_hours * 100 + offset_minutes;
-    let fmt = marker
-        .integer_format
-        .as_ref()
-        .expect("Z/z marker always has an integer_format");
+    let fmt = marker.integer_format.as_ref().expect("Z/z marker always has an integer_format");
 
     let mut component_value = if fmt.regular {
         format_integer_value(offset as f64, fmt)?
@@ -1224,12 +1150,7 @@ fn format_component(
 
     if marker.component == 'P' {
         // §9.8.4.7 am/pm marker
-        let mut s = if get_date_time_fragment(dt, 'P') == 1 {
-            "pm"
-        } else {
-            "am"
-        }
-        .to_string();
+        let mut s = if get_date_time_fragment(dt, 'P') == 1 { "pm" } else { "am" }.to_string();
         if marker.names == Some(TCase::Upper) {
             s = s.to_uppercase();
         }
@@ -1273,10 +1194,7 @@ fn format_component(
     } else if marker.component == 'f' {
         // §9.8.4.5 Formatting Fractional Seconds
         let value = get_date_time_fragment(dt, 'f');
-        let fmt = marker
-            .integer_format
-            .as_ref()
-            .expect("f marker always has an integer_format");
+        let fmt = marker.integer_format.as_ref().expect("f marker always has an integer_format");
         format_integer_value(value as f64, fmt)
     } else {
         // C (calendar) / E (era) -- always "ISO"
@@ -1355,15 +1273,10 @@ fn format_date_time(
 // ── §9.8.4 Parsing ────────────────────────────────────────────────────────────
 
 enum ParseKind {
-    Timezone {
-        has_gmt: bool,
-        separator: Option<char>,
-    },
+    Timezone { has_gmt: bool, separator: Option<char> },
     Fraction,
     Integer(IntegerFormat),
-    Name {
-        width_max: Option<usize>,
-    },
+    Name { width_max: Option<usize> },
 }
 
 struct MatcherPart {
@@ -1468,10 +1381,10 @@ fn js_parse_int(digits: &str) -> f64 {
 
 fn parse_integer_format_value(fmt: &IntegerFormat, captured: &str) -> Result<f64, DateTimeError> {
     match fmt.primary {
-        PrimaryFormat::Letters => Ok(letters_to_decimal(
-            captured,
-            if fmt.case == TCase::Upper { 'A' } else { 'a' },
-        ) as f64),
+        PrimaryFormat::Letters => {
+            Ok(letters_to_decimal(captured, if fmt.case == TCase::Upper { 'A' } else { 'a' })
+                as f64)
+        }
         PrimaryFormat::Roman => {
             let upper = if fmt.case == TCase::Upper {
                 captured.to_string()
@@ -1505,10 +1418,7 @@ fn name_lookup(
                     return Ok((i + 1) as i64);
                 }
             }
-            Err(coded(
-                "D3136",
-                format!("unrecognized month name: {captured}"),
-            ))
+            Err(coded("D3136", format!("unrecognized month name: {captured}")))
         }
         'F' => {
             for (i, name) in DAYS.iter().enumerate().skip(1) {
@@ -1543,11 +1453,8 @@ fn build_matcher_parts(spec: &[PictureItem]) -> Result<Vec<MatcherPart>, DateTim
             PictureItem::Marker(m) => {
                 if m.component == 'Z' || m.component == 'z' {
                     let fmt = m.integer_format.as_ref().unwrap();
-                    let separator = if fmt.regular {
-                        Some(fmt.grouping_separators[0].character)
-                    } else {
-                        None
-                    };
+                    let separator =
+                        if fmt.regular { Some(fmt.grouping_separators[0].character) } else { None };
                     let mut regex = String::new();
                     if m.component == 'z' {
                         regex.push_str("GMT");
@@ -1607,12 +1514,9 @@ fn parse_component_value(
         ParseKind::Timezone { has_gmt, separator } => {
             let v = if *has_gmt { &captured[3..] } else { captured };
             if let Some(sep) = separator {
-                let idx = v
-                    .find(*sep)
-                    .ok_or_else(|| coded("D3136", "invalid timezone"))?;
-                let hours: i64 = v[..idx]
-                    .parse()
-                    .map_err(|_| coded("D3136", "invalid timezone"))?;
+                let idx = v.find(*sep).ok_or_else(|| coded("D3136", "invalid timezone"))?;
+                let hours: i64 =
+                    v[..idx].parse().map_err(|_| coded("D3136", "invalid timezone"))?;
                 let minutes: i64 = v[idx + sep.len_utf8()..]
                     .parse()
                     .map_err(|_| coded("D3136", "invalid timezone"))?;
@@ -1623,9 +1527,8 @@ fn parse_component_value(
                     let hours: i64 = v.parse().map_err(|_| coded("D3136", "invalid timezone"))?;
                     Ok(hours * 60)
                 } else {
-                    let hours: i64 = v[..3]
-                        .parse()
-                        .map_err(|_| coded("D3136", "invalid timezone"))?;
+                    let hours: i64 =
+                        v[..3].parse().map_err(|_| coded("D3136", "invalid timezone"))?;
                     let minutes: i64 = v[3..].parse().unwrap_or(0);
                     Ok(hours * 60 + minutes)
                 }
@@ -1655,11 +1558,7 @@ fn parse_date_time(
 
     let pattern = format!(
         "^{}$",
-        parts
-            .iter()
-            .map(|p| format!("({})", p.regex))
-            .collect::<Vec<_>>()
-            .join("")
+        parts.iter().map(|p| format!("({})", p.regex)).collect::<Vec<_>>().join("")
     );
     let re = RegexBuilder::new(&pattern)
         .case_insensitive(true)
@@ -1708,10 +1607,7 @@ fn parse_date_time(
     // explicit "not currently supported" TODOs) -- fail fast rather than running the
     // defaulting walk below, since both ultimately raise the same D3136 regardless.
     if date_c || date_d {
-        return Err(coded(
-            "D3136",
-            "ISO week-numbering year/month parsing is not supported",
-        ));
+        return Err(coded("D3136", "ISO week-numbering year/month parsing is not supported"));
     }
 
     let tmask = mask_of("PHhmsf");
@@ -1788,128 +1684,4 @@ fn parse_date_time(
     }
 
     Ok(Some(millis_val))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn test_now() {
-        let result = now();
-        assert!(matches!(result, JValue::String(_)));
-    }
-
-    #[test]
-    fn test_millis() {
-        let result = millis();
-        assert!(matches!(result, JValue::Number(_)));
-    }
-
-    #[test]
-    fn test_to_millis() {
-        let result = to_millis("1970-01-01T00:00:00.001Z").unwrap();
-        assert_eq!(result, JValue::Number(1.0));
-    }
-
-    #[test]
-    fn test_to_millis_partial_date() {
-        // Test date only
-        let result = to_millis("2017-10-30").unwrap();
-        assert_eq!(result, JValue::Number(1509321600000_i64 as f64));
-
-        // Test year only
-        let result = to_millis("2018").unwrap();
-        assert_eq!(result, JValue::Number(1514764800000_i64 as f64));
-    }
-
-    #[test]
-    fn test_to_millis_with_picture() {
-        // Test custom format
-        let result = to_millis_with_picture("201802", "[Y0001][M01]").unwrap();
-        assert_eq!(result, JValue::Number(1517443200000_i64 as f64));
-
-        // Test full date format
-        let result = to_millis_with_picture("20180205", "[Y0001][M01][D01]").unwrap();
-        assert_eq!(result, JValue::Number(1517788800000_i64 as f64));
-    }
-
-    #[test]
-    fn test_from_millis() {
-        let result = from_millis_with_picture(1, None, None).unwrap();
-        assert!(matches!(result, JValue::String(_)));
-    }
-
-    #[test]
-    fn test_to_millis_with_picture_gap_is_d3136_not_a_panic() {
-        // Regression (see the design spec for reference-suite coverage gap Phase 0):
-        // this used to panic (`chars[pos..end]` sliced with pos > end when a picture
-        // component's width was unspecified and the input ran out of characters). Under
-        // the real picture-string engine this is actually a well-defined JSONata error:
-        // Y is specified, M is gap-filled (defaulted), then D reappears after the gap,
-        // which is an inconsistent date specification (D3136).
-        let err = to_millis_with_picture("2018-22", "[Y]-[D]").unwrap_err();
-        assert!(matches!(err, DateTimeError::Coded { code: "D3136", .. }));
-    }
-
-    #[test]
-    fn test_from_millis_with_picture_basic() {
-        // "should format the date in ISO 8601 style" (function-fromMillis/formatDateTime)
-        let result =
-            from_millis_with_picture(1521801216617, Some("[Y0001]-[M01]-[D01]"), None).unwrap();
-        assert_eq!(result, JValue::string("2018-03-23".to_string()));
-    }
-
-    #[test]
-    fn test_from_millis_with_picture_roman_numeral_year() {
-        // "year in roman numerals" (function-fromMillis/formatDateTime)
-        let result =
-            from_millis_with_picture(1521801216617, Some("[D1] [M01] [YI]"), None).unwrap();
-        assert_eq!(result, JValue::string("23 03 MMXVIII".to_string()));
-    }
-
-    #[test]
-    fn test_from_millis_with_picture_words() {
-        // "year in words" (function-fromMillis/formatDateTime)
-        let result = from_millis_with_picture(1521801216617, Some("[Yw]"), None).unwrap();
-        assert_eq!(
-            result,
-            JValue::string("two thousand and eighteen".to_string())
-        );
-    }
-
-    #[test]
-    fn test_to_millis_with_picture_roman_numeral_year() {
-        // "should parse year" (function-tomillis/parseDateTime)
-        let result = to_millis_with_picture("MCMLXXXIV", "[YI]").unwrap();
-        assert_eq!(result, JValue::Number(441763200000_i64 as f64));
-    }
-
-    #[test]
-    fn test_to_millis_with_picture_words() {
-        // "should parse year in words" (function-tomillis/parseDateTime)
-        let result =
-            to_millis_with_picture("one thousand, nine hundred and eighty-four", "[Yw]").unwrap();
-        assert_eq!(result, JValue::Number(441763200000_i64 as f64));
-    }
-
-    #[test]
-    fn test_number_to_words() {
-        // number_to_words() returns the natural title-case form; case-folding to
-        // upper/lower happens in format_integer_value() based on the picture's case.
-        assert_eq!(number_to_words(2018.0, false), "Two Thousand and Eighteen");
-        assert_eq!(number_to_words(23.0, true), "Twenty-Third");
-    }
-
-    #[test]
-    fn test_roman_numeral_round_trip() {
-        assert_eq!(decimal_to_roman(2018), "mmxviii");
-        assert_eq!(roman_to_decimal("MMXVIII"), 2018);
-    }
-
-    #[test]
-    fn test_letters_round_trip() {
-        assert_eq!(decimal_to_letters(23, 'a'), "w");
-        assert_eq!(letters_to_decimal("w", 'a'), 23);
-    }
 }

@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::ast::{AstNode, BinaryOp, PathStep, Stage};
 use crate::parser;
-use crate::value::{flattens_in_step, with_stack, JArray, JValue};
+use crate::value::{JArray, JValue, flattens_in_step, with_stack};
 use indexmap::IndexMap;
 use std::rc::Rc;
 use thiserror::Error;
@@ -45,11 +45,7 @@ fn compare_sort_keys(a: &SortKey, b: &SortKey, descending: bool) -> Ordering {
         // Mixed types: maintain original order
         _ => Ordering::Equal,
     };
-    if descending {
-        ord.reverse()
-    } else {
-        ord
-    }
+    if descending { ord.reverse() } else { ord }
 }
 
 /// Try to extract a specialized sort comparator from a lambda AST node.
@@ -97,15 +93,11 @@ fn try_specialize_sort_comparator(
 
     // Try both orientations: $l.field op $r.field and $r.field op $l.field (flipped).
     for flipped in [false, true] {
-        let (lhs_param, rhs_param) = if flipped {
-            (right_param, left_param)
-        } else {
-            (left_param, right_param)
-        };
-        if let (Some(lhs_field), Some(rhs_field)) = (
-            extract_var_field(lhs, lhs_param),
-            extract_var_field(rhs, rhs_param),
-        ) {
+        let (lhs_param, rhs_param) =
+            if flipped { (right_param, left_param) } else { (left_param, right_param) };
+        if let (Some(lhs_field), Some(rhs_field)) =
+            (extract_var_field(lhs, lhs_param), extract_var_field(rhs, rhs_param))
+        {
             if lhs_field == rhs_field {
                 let descending = match op {
                     // Subtraction: `$l.f - $r.f` → positive when l > r → ascending.
@@ -114,17 +106,10 @@ fn try_specialize_sort_comparator(
                     // Comparison: `$l.f > $r.f` → ascending, flipped inverts.
                     _ => {
                         let ascending = is_ascending(op)?;
-                        if flipped {
-                            ascending
-                        } else {
-                            !ascending
-                        }
+                        if flipped { ascending } else { !ascending }
                     }
                 };
-                return Some(SpecializedSortComparator {
-                    field: lhs_field,
-                    descending,
-                });
+                return Some(SpecializedSortComparator { field: lhs_field, descending });
             }
         }
     }
@@ -372,11 +357,7 @@ fn compiled_builtin_names(expr: &CompiledExpr, out: &mut Vec<&'static str>) {
             compiled_builtin_names(rhs, out);
         }
         CompiledExpr::Not(e) | CompiledExpr::Negate(e) => compiled_builtin_names(e, out),
-        CompiledExpr::Conditional {
-            condition,
-            then_expr,
-            else_expr,
-        } => {
+        CompiledExpr::Conditional { condition, then_expr, else_expr } => {
             compiled_builtin_names(condition, out);
             compiled_builtin_names(then_expr, out);
             if let Some(e) = else_expr {
@@ -413,23 +394,11 @@ fn compiled_builtin_names(expr: &CompiledExpr, out: &mut Vec<&'static str>) {
         }
         CompiledExpr::MapCall { array, body, .. }
         | CompiledExpr::FilterCall { array, body, .. } => {
-            add(
-                if matches!(expr, CompiledExpr::MapCall { .. }) {
-                    "map"
-                } else {
-                    "filter"
-                },
-                out,
-            );
+            add(if matches!(expr, CompiledExpr::MapCall { .. }) { "map" } else { "filter" }, out);
             compiled_builtin_names(array, out);
             compiled_builtin_names(body, out);
         }
-        CompiledExpr::ReduceCall {
-            array,
-            body,
-            initial,
-            ..
-        } => {
+        CompiledExpr::ReduceCall { array, body, initial, .. } => {
             add("reduce", out);
             compiled_builtin_names(array, out);
             compiled_builtin_names(body, out);
@@ -473,26 +442,14 @@ impl CompiledBody {
     /// of a `.(expr)` step) to run on each of the step's items, with no
     /// variables of its own.
     fn compile_step(body: &AstNode) -> Option<CompiledBody> {
-        #[cfg(test)]
-        STEP_COMPILES.with(|n| n.set(n.get() + 1));
         try_compile_expr(body).map(CompiledBody::new)
     }
 
     fn new(expr: CompiledExpr) -> CompiledBody {
         let mut builtins = Vec::new();
         compiled_builtin_names(&expr, &mut builtins);
-        CompiledBody {
-            expr,
-            builtins: builtins.into_boxed_slice(),
-        }
+        CompiledBody { expr, builtins: builtins.into_boxed_slice() }
     }
-}
-
-#[cfg(test)]
-thread_local! {
-    /// How many times a path step's body has been compiled on this thread,
-    /// for tests that check the step cache (#197).
-    static STEP_COMPILES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 /// Reject (fall back to the tree-walker) a fully-built `CompiledExpr` tree
@@ -569,11 +526,7 @@ fn compiled_expr_node_count_exceeds(expr: &CompiledExpr, limit: usize) -> bool {
             CompiledExpr::Not(inner) | CompiledExpr::Negate(inner) => walk(inner, budget),
 
             // ── Conditional ───────────────────────────────────────────
-            CompiledExpr::Conditional {
-                condition,
-                then_expr,
-                else_expr,
-            } => {
+            CompiledExpr::Conditional { condition, then_expr, else_expr } => {
                 walk(condition, budget)
                     || walk(then_expr, budget)
                     || else_expr.as_ref().is_some_and(|e| walk(e, budget))
@@ -607,12 +560,7 @@ fn compiled_expr_node_count_exceeds(expr: &CompiledExpr, limit: usize) -> bool {
             | CompiledExpr::FilterCall { array, body, .. } => {
                 walk(array, budget) || walk(body, budget)
             }
-            CompiledExpr::ReduceCall {
-                array,
-                body,
-                initial,
-                ..
-            } => {
+            CompiledExpr::ReduceCall { array, body, initial, .. } => {
                 walk(array, budget)
                     || walk(body, budget)
                     || initial.as_ref().is_some_and(|i| walk(i, budget))
@@ -654,10 +602,7 @@ fn is_array_constructor(node: &AstNode) -> bool {
             [step] => {
                 matches!(step.node, AstNode::Array(_))
                     && step.index_var.is_none()
-                    && !step
-                        .stages
-                        .iter()
-                        .any(|stage| matches!(stage, Stage::Index(_)))
+                    && !step.stages.iter().any(|stage| matches!(stage, Stage::Index(_)))
             }
             _ => false,
         },
@@ -783,24 +728,20 @@ fn try_compile_node(node: &AstNode, allowed_vars: Option<&[&str]>) -> Option<Com
                     rhs: Box::new(compiled_rhs),
                 }),
                 // Logical
-                BinaryOp::And => Some(CompiledExpr::And(
-                    Box::new(compiled_lhs),
-                    Box::new(compiled_rhs),
-                )),
-                BinaryOp::Or => Some(CompiledExpr::Or(
-                    Box::new(compiled_lhs),
-                    Box::new(compiled_rhs),
-                )),
+                BinaryOp::And => {
+                    Some(CompiledExpr::And(Box::new(compiled_lhs), Box::new(compiled_rhs)))
+                }
+                BinaryOp::Or => {
+                    Some(CompiledExpr::Or(Box::new(compiled_lhs), Box::new(compiled_rhs)))
+                }
                 // String concat
-                BinaryOp::Concatenate => Some(CompiledExpr::Concat(
-                    Box::new(compiled_lhs),
-                    Box::new(compiled_rhs),
-                )),
+                BinaryOp::Concatenate => {
+                    Some(CompiledExpr::Concat(Box::new(compiled_lhs), Box::new(compiled_rhs)))
+                }
                 // Coalesce: return lhs if defined/non-null, else rhs
-                BinaryOp::Coalesce => Some(CompiledExpr::Coalesce(
-                    Box::new(compiled_lhs),
-                    Box::new(compiled_rhs),
-                )),
+                BinaryOp::Coalesce => {
+                    Some(CompiledExpr::Coalesce(Box::new(compiled_lhs), Box::new(compiled_rhs)))
+                }
                 // Anything else (Range, In, ColonEqual, ChainPipe, etc.) — not compilable
                 _ => None,
             }
@@ -816,11 +757,7 @@ fn try_compile_node(node: &AstNode, allowed_vars: Option<&[&str]>) -> Option<Com
         }
 
         // ── Conditional ─────────────────────────────────────────────────
-        AstNode::Conditional {
-            condition,
-            then_branch,
-            else_branch,
-        } => {
+        AstNode::Conditional { condition, then_branch, else_branch } => {
             let cond = try_compile_expr_inner(condition, allowed_vars)?;
             let then_e = try_compile_expr_inner(then_branch, allowed_vars)?;
             let else_e = match else_branch {
@@ -889,19 +826,13 @@ fn try_compile_node(node: &AstNode, allowed_vars: Option<&[&str]>) -> Option<Com
             if exprs.len() > u16::MAX as usize {
                 return None;
             }
-            let compiled: Option<Vec<CompiledExpr>> = exprs
-                .iter()
-                .map(|e| try_compile_expr_inner(e, allowed_vars))
-                .collect();
+            let compiled: Option<Vec<CompiledExpr>> =
+                exprs.iter().map(|e| try_compile_expr_inner(e, allowed_vars)).collect();
             compiled.map(CompiledExpr::Block)
         }
 
         // ── Pure builtin function calls ──────────────────────────────────
-        AstNode::Function {
-            name,
-            args,
-            is_builtin: true,
-        } => {
+        AstNode::Function { name, args, is_builtin: true } => {
             // A parameter named like the builtin shadows it:
             // `function($string) { $string(1) }` calls the argument.
             if allowed_vars.is_some_and(|vars| vars.contains(&name.as_str())) {
@@ -924,10 +855,8 @@ fn try_compile_node(node: &AstNode, allowed_vars: Option<&[&str]>) -> Option<Com
                 if args.len() > u8::MAX as usize {
                     return None;
                 }
-                let compiled_args: Option<Vec<CompiledExpr>> = args
-                    .iter()
-                    .map(|a| try_compile_expr_inner(a, allowed_vars))
-                    .collect();
+                let compiled_args: Option<Vec<CompiledExpr>> =
+                    args.iter().map(|a| try_compile_expr_inner(a, allowed_vars)).collect();
                 compiled_args.map(|cargs| CompiledExpr::BuiltinCall {
                     name: static_builtin_name(name),
                     args: cargs,
@@ -946,12 +875,7 @@ fn try_compile_node(node: &AstNode, allowed_vars: Option<&[&str]>) -> Option<Com
 /// node is not a simple lambda (i.e. has a signature or is a TCO thunk).
 fn extract_inline_lambda(node: &AstNode) -> Option<(&Vec<String>, &AstNode)> {
     match node {
-        AstNode::Lambda {
-            params,
-            body,
-            signature: None,
-            thunk: false,
-        } => Some((params, body)),
+        AstNode::Lambda { params, body, signature: None, thunk: false } => Some((params, body)),
         _ => None,
     }
 }
@@ -1001,11 +925,7 @@ fn try_compile_hof_expr(
             let (array, compiled_body) =
                 compile_hof_array_and_body(&args[0], params, body, allowed_vars)?;
             if name == "map" {
-                Some(CompiledExpr::MapCall {
-                    array,
-                    params: params.clone(),
-                    body: compiled_body,
-                })
+                Some(CompiledExpr::MapCall { array, params: params.clone(), body: compiled_body })
             } else {
                 Some(CompiledExpr::FilterCall {
                     array,
@@ -1185,10 +1105,10 @@ fn eval_compiled_node(
         CompiledExpr::Literal(v) => Ok(v.clone()),
 
         CompiledExpr::FieldLookup(field) => match data {
-            JValue::Object(obj) => Ok(shaped_get(obj, field, shape)
-                .cloned()
-                .unwrap_or(JValue::Undefined)),
-            
+            JValue::Object(obj) => {
+                Ok(shaped_get(obj, field, shape).cloned().unwrap_or(JValue::Undefined))
+            }
+
             JValue::Array(_) => {
                 field_chain_by_path_rules(&[field], data, vars, ctx, options, start_time)
             }
@@ -1197,17 +1117,16 @@ fn eval_compiled_node(
 
         CompiledExpr::NestedFieldLookup(outer, inner) => match data {
             JValue::Object(obj) => match shaped_get(obj, outer, shape) {
-                Some(JValue::Object(nested)) => Ok(nested
-                    .get(inner.as_str())
-                    .cloned()
-                    .unwrap_or(JValue::Undefined)),
-                
+                Some(JValue::Object(nested)) => {
+                    Ok(nested.get(inner.as_str()).cloned().unwrap_or(JValue::Undefined))
+                }
+
                 Some(JValue::Array(_)) => {
                     field_chain_by_path_rules(&[outer, inner], data, vars, ctx, options, start_time)
                 }
                 _ => Ok(JValue::Undefined),
             },
-            
+
             JValue::Array(_) => {
                 field_chain_by_path_rules(&[outer, inner], data, vars, ctx, options, start_time)
             }
@@ -1305,11 +1224,7 @@ fn eval_compiled_node(
         }
 
         // ── Conditional ─────────────────────────────────────────────────
-        CompiledExpr::Conditional {
-            condition,
-            then_expr,
-            else_expr,
-        } => {
+        CompiledExpr::Conditional { condition, then_expr, else_expr } => {
             let cond = eval_compiled_inner(condition, data, vars, ctx, shape, options, start_time)?;
             if compiled_is_truthy(&cond) {
                 eval_compiled_inner(then_expr, data, vars, ctx, shape, options, start_time)
@@ -1372,9 +1287,8 @@ fn eval_compiled_node(
         CompiledExpr::BuiltinCall { name, args } => {
             let mut evaled_args = Vec::with_capacity(args.len());
             for arg in args.iter() {
-                evaled_args.push(eval_compiled_inner(
-                    arg, data, vars, ctx, shape, options, start_time,
-                )?);
+                evaled_args
+                    .push(eval_compiled_inner(arg, data, vars, ctx, shape, options, start_time)?);
             }
             crate::builtins::dispatch_pure(name, &evaled_args, data, options)
         }
@@ -1405,11 +1319,7 @@ fn eval_compiled_node(
         // is an inline lambda literal with a compilable body. Outer vars are merged
         // with the lambda params so that nested HOF can access variables from
         // enclosing lambda scopes (e.g. `$map(a, function($x) { $map(b, function($y) { $x + $y }) })`).
-        CompiledExpr::MapCall {
-            array,
-            params,
-            body,
-        } => {
+        CompiledExpr::MapCall { array, params, body } => {
             let arr_val = eval_compiled_inner(array, data, vars, ctx, shape, options, start_time)?;
             let single_holder;
             let items: &[JValue] = match &arr_val {
@@ -1472,11 +1382,7 @@ fn eval_compiled_node(
             hof_result_sequence(result, options)
         }
 
-        CompiledExpr::FilterCall {
-            array,
-            params,
-            body,
-        } => {
+        CompiledExpr::FilterCall { array, params, body } => {
             let arr_val = eval_compiled_inner(array, data, vars, ctx, shape, options, start_time)?;
             if arr_val.is_undefined() || arr_val.is_null() {
                 return Ok(JValue::Undefined);
@@ -1539,12 +1445,7 @@ fn eval_compiled_node(
             hof_result_sequence(result, options)
         }
 
-        CompiledExpr::ReduceCall {
-            array,
-            params,
-            body,
-            initial,
-        } => {
+        CompiledExpr::ReduceCall { array, params, body, initial } => {
             let arr_val = eval_compiled_inner(array, data, vars, ctx, shape, options, start_time)?;
             let single_holder;
             let items: &[JValue] = match &arr_val {
@@ -1627,7 +1528,6 @@ pub(crate) fn compiled_is_truthy(value: &JValue) -> bool {
         // A Python dict arrives as a lazy view, not a materialised Object.
         // Without this arm it fell through to `_ => false` and every non-empty
         // dict was falsy on the compiled path -- mirrors `Evaluator::is_truthy`.
-        
         _ => false,
     }
 }
@@ -1746,9 +1646,7 @@ pub(crate) fn compiled_arithmetic(
     if matches!(left, JValue::Number(n) if n.is_infinite())
         || matches!(right, JValue::Number(n) if n.is_infinite())
     {
-        return Err(EvaluatorError::EvaluationError(
-            "D1001: Number out of range".to_string(),
-        ));
+        return Err(EvaluatorError::EvaluationError("D1001: Number out of range".to_string()));
     }
 
     match (left, right) {
@@ -1821,9 +1719,7 @@ pub(crate) fn compiled_to_concat_string(value: &JValue) -> Result<String, Evalua
         | JValue::Object(_) => match crate::functions::string::string(value, None) {
             Ok(JValue::String(s)) => Ok(s.to_string()),
             Ok(JValue::Null) => Ok(String::new()),
-            _ => Err(EvaluatorError::TypeError(
-                "Cannot concatenate complex types".to_string(),
-            )),
+            _ => Err(EvaluatorError::TypeError("Cannot concatenate complex types".to_string())),
         },
         _ => Ok(String::new()),
     }
@@ -1838,13 +1734,9 @@ pub(crate) fn compiled_equal(lhs: &JValue, rhs: &JValue) -> Result<JValue, Evalu
     if lhs.is_lazy() || rhs.is_lazy() {
         let lhs = normalize_lazy(lhs)?;
         let rhs = normalize_lazy(rhs)?;
-        return Ok(JValue::Bool(crate::functions::array::values_equal(
-            &lhs, &rhs,
-        )));
+        return Ok(JValue::Bool(crate::functions::array::values_equal(&lhs, &rhs)));
     }
-    Ok(JValue::Bool(crate::functions::array::values_equal(
-        lhs, rhs,
-    )))
+    Ok(JValue::Bool(crate::functions::array::values_equal(lhs, rhs)))
 }
 
 /// Inequality. NOT simply the negation of `compiled_equal`: jsonata-js returns
@@ -1878,9 +1770,7 @@ fn hof_array_call_args(
         _ => vec![
             item.clone(),
             JValue::Number(index as f64),
-            arr_value
-                .expect("caller builds arr_value when param_count >= 3")
-                .clone(),
+            arr_value.expect("caller builds arr_value when param_count >= 3").clone(),
         ],
     }
 }
@@ -1899,9 +1789,7 @@ fn hof_object_call_args(
         _ => vec![
             value.clone(),
             JValue::string(key),
-            obj_value
-                .expect("caller builds obj_value when param_count >= 3")
-                .clone(),
+            obj_value.expect("caller builds obj_value when param_count >= 3").clone(),
         ],
     }
 }
@@ -1996,10 +1884,7 @@ fn try_compile_path(
                     [Stage::Filter(filter_node)] => Some(compile_filter(filter_node)?),
                     _ => return None,
                 };
-                compiled_steps.push(CompiledStep {
-                    field: name.clone(),
-                    filter,
-                });
+                compiled_steps.push(CompiledStep { field: name.clone(), filter });
             }
             _ => return None,
         }
@@ -2027,10 +1912,7 @@ fn try_compile_path(
         }
     }
 
-    Some(CompiledExpr::FieldPath {
-        steps: compiled_steps,
-        from_dollar,
-    })
+    Some(CompiledExpr::FieldPath { steps: compiled_steps, from_dollar })
 }
 
 /// Evaluate a compiled `FieldPath` against `data`, following jsonata-js
@@ -2048,13 +1930,8 @@ fn field_chain_by_path_rules(
     options: &EvaluatorOptions,
     start_time: (),
 ) -> Result<JValue, EvaluatorError> {
-    let steps: Vec<CompiledStep> = fields
-        .iter()
-        .map(|field| CompiledStep {
-            field: (*field).clone(),
-            filter: None,
-        })
-        .collect();
+    let steps: Vec<CompiledStep> =
+        fields.iter().map(|field| CompiledStep { field: (*field).clone(), filter: None }).collect();
     compiled_eval_field_path(&steps, false, data, vars, ctx, options, start_time)
 }
 
@@ -2153,7 +2030,7 @@ fn walk_single_values<'a>(
             JValue::Object(obj) if !is_tuple_object(obj) => {
                 obj.get(field).cloned().unwrap_or(JValue::Undefined)
             }
-            
+
             _ => break,
         };
         taken += 1;
@@ -2231,14 +2108,14 @@ pub(crate) fn compiled_field_step(
                     Some(JValue::Object(inner)) => {
                         return Ok(inner.get(field).cloned().unwrap_or(JValue::Undefined));
                     }
-                    
+
                     _ => {}
                 }
                 return Ok(JValue::Undefined);
             }
             Ok(obj.get(field).cloned().unwrap_or(JValue::Undefined))
         }
-        
+
         JValue::Array(arr) => {
             let mut result = Vec::with_capacity(arr.len());
             // Flat (#196) when no array was flattened in: every item pushed
@@ -2309,7 +2186,6 @@ fn compiled_apply_filter(
     check_sequence_length(result.len(), options)?;
     Ok(JValue::sequence(result))
 }
-
 
 pub(crate) fn normalize_lazy(value: &JValue) -> Result<JValue, EvaluatorError> {
     Ok(value.clone())
@@ -2520,8 +2396,6 @@ pub enum EvaluatorError {
 
     #[error("Evaluation error: {0}")]
     EvaluationError(String),
-
-
 }
 
 impl From<crate::functions::FunctionError> for EvaluatorError {
@@ -2529,7 +2403,7 @@ impl From<crate::functions::FunctionError> for EvaluatorError {
         // `PyConversionError` must surface as a Python `TypeError` (matching what
         // eager conversion would have raised), not the generic `ValueError` every
         // other `FunctionError` variant maps to below -- see its doc comment.
-        
+
         // Pass the inner message through rather than thiserror's Display,
         // which prepends "Runtime error: "/"Argument error: "/"Type error: "
         // — burying the JSONata spec code ("Runtime error: D3030: ...") so
@@ -2540,7 +2414,6 @@ impl From<crate::functions::FunctionError> for EvaluatorError {
         let msg = match e {
             FE::ArgumentError(m) | FE::TypeError(m) | FE::RuntimeError(m) => m,
             // Handled by the early return above; kept for exhaustiveness.
-            
         };
         EvaluatorError::EvaluationError(msg)
     }
@@ -2565,7 +2438,6 @@ impl EvaluatorError {
             EvaluatorError::TypeError(m) => m,
             EvaluatorError::ReferenceError(m) => m,
             EvaluatorError::EvaluationError(m) => m,
-            
         }
     }
 
@@ -2591,42 +2463,6 @@ pub fn error_code_prefix(msg: &str) -> Option<&str> {
         Some(&msg[..5])
     } else {
         None
-    }
-}
-
-
-
-#[cfg(test)]
-mod evaluator_error_message_tests {
-    use super::EvaluatorError;
-
-    #[test]
-    fn message_strips_the_display_prefix() {
-        let e = EvaluatorError::TypeError(
-            "T2002: The left side of the + operator must evaluate to a number".to_string(),
-        );
-        assert_eq!(
-            e.message(),
-            "T2002: The left side of the + operator must evaluate to a number"
-        );
-        // Display, by contrast, adds the "Type error: " wrapper -- this is
-        // exactly the distinction `message()` exists to avoid.
-        assert_eq!(
-            e.to_string(),
-            "Type error: T2002: The left side of the + operator must evaluate to a number"
-        );
-    }
-
-    #[test]
-    fn message_works_for_all_variants() {
-        assert_eq!(
-            EvaluatorError::ReferenceError("$foo is not defined".to_string()).message(),
-            "$foo is not defined"
-        );
-        assert_eq!(
-            EvaluatorError::EvaluationError("something went wrong".to_string()).message(),
-            "something went wrong"
-        );
     }
 }
 
@@ -2825,25 +2661,7 @@ pub struct StoredLambda {
     pub(crate) def_scope: DefScope,
 }
 
-impl StoredLambda {
-    /// Minimal instance for tests that need a lambda-shaped `JValue`.
-    #[cfg(test)]
-    pub(crate) fn test_stub() -> Self {
-        StoredLambda {
-            params: Vec::new(),
-            body: AstNode::Null,
-            compiled_body: None,
-            signature: None,
-            captured_env: HashMap::new(),
-            captured_data: None,
-            thunk: false,
-            self_name: None,
-            partial: None,
-            live_token: LiveLambdaToken::new(),
-            def_scope: DefScope::ROOT,
-        }
-    }
-}
+impl StoredLambda {}
 
 /// A single scope in the scope stack
 struct Scope {
@@ -3126,10 +2944,7 @@ const DEF_CHAIN_INLINE: usize = 8;
 
 #[derive(Clone, Debug)]
 enum DefChain {
-    Inline {
-        len: u8,
-        frames: [(usize, u64); DEF_CHAIN_INLINE],
-    },
+    Inline { len: u8, frames: [(usize, u64); DEF_CHAIN_INLINE] },
     Heap(Rc<[(usize, u64)]>),
 }
 
@@ -3147,10 +2962,7 @@ impl DefScope {
     /// bindings) is visible.
     pub(crate) const ROOT: DefScope = DefScope {
         ctx: 0,
-        chain: DefChain::Inline {
-            len: 0,
-            frames: [(0, 0); DEF_CHAIN_INLINE],
-        },
+        chain: DefChain::Inline { len: 0, frames: [(0, 0); DEF_CHAIN_INLINE] },
         internal: false,
         at_caller: false,
         opaque: false,
@@ -3163,10 +2975,7 @@ impl DefScope {
     /// as g sees, and binds in, the scope the composition is called from.
     pub(crate) const AT_CALLER: DefScope = DefScope {
         ctx: 0,
-        chain: DefChain::Inline {
-            len: 0,
-            frames: [(0, 0); DEF_CHAIN_INLINE],
-        },
+        chain: DefChain::Inline { len: 0, frames: [(0, 0); DEF_CHAIN_INLINE] },
         internal: true,
         at_caller: true,
         opaque: false,
@@ -3198,9 +3007,6 @@ pub struct Context {
     /// stack height the builtin applies them at (so a function applied
     /// anywhere deeper, by a callback, starts where it is applied).
     callback_base: Option<(usize, usize)>,
-    /// The most frames the stack has held, for tests that bound it.
-    #[cfg(test)]
-    peak_depth: usize,
 }
 
 impl Context {
@@ -3212,8 +3018,6 @@ impl Context {
             next_scope_id: 1,
             tail_base: 0,
             callback_base: None,
-            #[cfg(test)]
-            peak_depth: 1,
         }
     }
 
@@ -3225,10 +3029,6 @@ impl Context {
 
     fn push_frame(&mut self, scope: Scope) {
         self.scope_stack.push(scope);
-        #[cfg(test)]
-        {
-            self.peak_depth = self.peak_depth.max(self.scope_stack.len());
-        }
     }
 
     /// Push a new scope onto the stack
@@ -3312,11 +3112,7 @@ impl Context {
     fn enter_tail_call(&mut self, def: &DefScope, frames: &mut usize) {
         // A composition continues at its caller's frame, which for a tail
         // call is the trampoline's caller.
-        let barrier = if def.at_caller {
-            self.tail_base
-        } else {
-            self.barrier_for(def)
-        };
+        let barrier = if def.at_caller { self.tail_base } else { self.barrier_for(def) };
         loop {
             let top = self.scope_stack.len() - 1;
             if barrier >= top || self.scope_stack[top].still_seen() {
@@ -3358,11 +3154,7 @@ impl Context {
         def.chain
             .frames()
             .iter()
-            .find(|&&(index, id)| {
-                self.scope_stack
-                    .get(index)
-                    .is_some_and(|scope| scope.id == id)
-            })
+            .find(|&&(index, id)| self.scope_stack.get(index).is_some_and(|scope| scope.id == id))
             .map_or(0, |&(index, _)| index)
     }
 
@@ -3413,19 +3205,9 @@ impl Context {
         }
         let chain = match heap {
             Some(v) => DefChain::Heap(Rc::from(v)),
-            None => DefChain::Inline {
-                len: len as u8,
-                frames,
-            },
+            None => DefChain::Inline { len: len as u8, frames },
         };
-        DefScope {
-            ctx: self.ctx_id,
-            chain,
-            internal: false,
-            at_caller: false,
-            opaque: false,
-            keep,
-        }
+        DefScope { ctx: self.ctx_id, chain, internal: false, at_caller: false, opaque: false, keep }
     }
 
     /// Pop the top scope from the stack
@@ -3445,11 +3227,7 @@ impl Context {
     }
 
     pub fn bind(&mut self, name: String, value: JValue) {
-        self.scope_stack
-            .last_mut()
-            .unwrap()
-            .bindings
-            .insert(name, value);
+        self.scope_stack.last_mut().unwrap().bindings.insert(name, value);
     }
 
     /// Bind `name` in the top scope, returning what the top scope held for
@@ -3588,11 +3366,9 @@ fn unwrap_tuple_output(value: JValue) -> JValue {
 
 fn unwrap_tuple_output_level(value: JValue) -> JValue {
     match value {
-        JValue::Object(obj) if is_tuple_object(&obj) => obj
-            .get("@")
-            .cloned()
-            .map(unwrap_tuple_output)
-            .unwrap_or(JValue::Undefined),
+        JValue::Object(obj) if is_tuple_object(&obj) => {
+            obj.get("@").cloned().map(unwrap_tuple_output).unwrap_or(JValue::Undefined)
+        }
         JValue::Object(obj) => {
             let mut new_map = IndexMap::with_capacity(obj.len());
             for (k, v) in obj.iter() {
@@ -3742,11 +3518,7 @@ fn wildcard_values<'a>(values: impl Iterator<Item = &'a JValue>) -> JValue {
         }
         flatten_into(value, &mut items);
     }
-    if appended_array {
-        JValue::array(items)
-    } else {
-        JValue::sequence(items)
-    }
+    if appended_array { JValue::array(items) } else { JValue::sequence(items) }
 }
 
 /// The array a higher-order function hands its callback as the last
@@ -3851,7 +3623,7 @@ fn regex_subject(value: &JValue) -> Option<String> {
                 parts.join(",")
             }
             JValue::Object(_) => "[object Object]".to_string(),
-            
+
             JValue::Undefined
             | JValue::Lambda(_)
             | JValue::Builtin { .. }
@@ -3871,11 +3643,7 @@ fn regex_from_index(value: &JValue) -> usize {
         JValue::Bool(b) => f64::from(u8::from(*b)),
         JValue::String(s) => {
             let s = s.trim();
-            if s.is_empty() {
-                0.0
-            } else {
-                s.parse::<f64>().unwrap_or(f64::NAN)
-            }
+            if s.is_empty() { 0.0 } else { s.parse::<f64>().unwrap_or(f64::NAN) }
         }
         _ => f64::NAN,
     };
@@ -4005,7 +3773,7 @@ fn js_to_string(value: &JValue) -> Result<String, EvaluatorError> {
         _ => {
             return Err(EvaluatorError::TypeError(
                 "Cannot convert object to primitive value".to_string(),
-            ))
+            ));
         }
     })
 }
@@ -4032,14 +3800,7 @@ fn js_string_to_number(s: &str) -> f64 {
     if s.is_empty() {
         return 0.0;
     }
-    for (prefix, radix) in [
-        ("0x", 16),
-        ("0X", 16),
-        ("0o", 8),
-        ("0O", 8),
-        ("0b", 2),
-        ("0B", 2),
-    ] {
+    for (prefix, radix) in [("0x", 16), ("0X", 16), ("0o", 8), ("0O", 8), ("0b", 2), ("0B", 2)] {
         if let Some(digits) = s.strip_prefix(prefix) {
             if digits.is_empty() {
                 return f64::NAN;
@@ -4047,8 +3808,7 @@ fn js_string_to_number(s: &str) -> f64 {
             return digits
                 .chars()
                 .try_fold(0.0, |n, c| {
-                    c.to_digit(radix)
-                        .map(|d| n * f64::from(radix) + f64::from(d))
+                    c.to_digit(radix).map(|d| n * f64::from(radix) + f64::from(d))
                 })
                 .unwrap_or(f64::NAN);
         }
@@ -4058,9 +3818,7 @@ fn js_string_to_number(s: &str) -> f64 {
         "-Infinity" => return f64::NEG_INFINITY,
         _ => {}
     }
-    if s.bytes()
-        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'))
-    {
+    if s.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-')) {
         s.parse().unwrap_or(f64::NAN)
     } else {
         f64::NAN
@@ -4072,11 +3830,7 @@ fn js_string_to_number(s: &str) -> f64 {
 /// the bounds are swapped if the end comes first.
 fn js_substring(units: &[u16], start: f64, end: Option<f64>) -> &[u16] {
     let clamp = |bound: f64| {
-        if bound.is_nan() {
-            0
-        } else {
-            bound.clamp(0.0, units.len() as f64) as usize
-        }
+        if bound.is_nan() { 0 } else { bound.clamp(0.0, units.len() as f64) as usize }
     };
     let (start, end) = (clamp(start), end.map_or(units.len(), clamp));
     &units[start.min(end)..start.max(end)]
@@ -4211,10 +3965,7 @@ fn keep_if_sequence(value: &mut JValue) {
 fn numeric_literal(predicate: &AstNode) -> Option<f64> {
     match predicate {
         AstNode::Number(n) => Some(*n),
-        AstNode::Unary {
-            op: crate::ast::UnaryOp::Negate,
-            operand,
-        } => match **operand {
+        AstNode::Unary { op: crate::ast::UnaryOp::Negate, operand } => match **operand {
             AstNode::Number(n) => Some(-n),
             _ => None,
         },
@@ -4272,9 +4023,9 @@ pub(crate) fn check_sequence_length(
 #[inline(always)]
 pub(crate) fn check_cancelled(options: &EvaluatorOptions) -> Result<(), EvaluatorError> {
     match &options.cancel {
-        Some(token) if token.is_cancelled() => Err(EvaluatorError::EvaluationError(
-            "U1003: Evaluation cancelled".to_string(),
-        )),
+        Some(token) if token.is_cancelled() => {
+            Err(EvaluatorError::EvaluationError("U1003: Evaluation cancelled".to_string()))
+        }
         _ => Ok(()),
     }
 }
@@ -4366,11 +4117,7 @@ const MAX_EVAL_DEPTH: usize = 30_000;
 /// host function. Value walkers grow their own stack (`value::with_stack`).
 /// Unoptimized builds use about eight times more stack per frame (compiling
 /// one AST level takes ~9KB there), hence the larger value.
-const EVAL_RED_ZONE: usize = if cfg!(debug_assertions) {
-    2 * 1024 * 1024
-} else {
-    256 * 1024
-};
+const EVAL_RED_ZONE: usize = if cfg!(debug_assertions) { 2 * 1024 * 1024 } else { 256 * 1024 };
 
 /// Size of each heap-allocated stack segment `stacker` switches to.
 const EVAL_STACK_SEGMENT: usize = 8 * 1024 * 1024;
@@ -4460,11 +4207,6 @@ impl StepBodies {
             self.others.insert(last_id, last);
         }
         compiled
-    }
-
-    #[cfg(test)]
-    fn len(&self) -> usize {
-        self.others.len() + usize::from(self.last.is_some())
     }
 }
 
@@ -4647,11 +4389,8 @@ impl Evaluator {
             return eval_compiled(ce, call_data, Some(&vars), &self.options, self.start_time);
         }
 
-        let captured_env = if stored.captured_env.is_empty() {
-            None
-        } else {
-            Some(&stored.captured_env)
-        };
+        let captured_env =
+            if stored.captured_env.is_empty() { None } else { Some(&stored.captured_env) };
         let captured_data = stored.captured_data.as_ref();
         self.callback_apply = mode;
         self.invoke_lambda_with_env(
@@ -4776,7 +4515,7 @@ impl Evaluator {
         for item in arr.iter() {
             let k = match item {
                 JValue::Object(obj) => kind(obj.get(&spec.field)),
-                
+
                 _ => KeyKind::Absent,
             };
             match k {
@@ -4802,7 +4541,7 @@ impl Evaluator {
                     Some(JValue::String(s)) => SortKey::Str(s.clone()),
                     _ => SortKey::None,
                 },
-                
+
                 _ => SortKey::None,
             })
             .collect();
@@ -4878,13 +4617,7 @@ impl Evaluator {
         // Not for a body with tail calls: that runs as a function call, whose
         // tail builtin's raw result (`$keys({})`, an empty sequence) the
         // comparator then tests (#250).
-        if let AstNode::Lambda {
-            params,
-            body,
-            thunk: false,
-            ..
-        } = comparator
-        {
+        if let AstNode::Lambda { params, body, thunk: false, .. } = comparator {
             if params.len() >= 2 {
                 // Pre-clone param names once outside the loop
                 let param0 = params[0].clone();
@@ -5001,15 +4734,10 @@ impl Evaluator {
             self.context.set_parent(data.clone());
         }
 
-
         self.tuple_stream_created = false;
         let data = &data.clone().into_outer_wrapper();
         let result = self.evaluate_internal(node, data)?;
-        Ok(if self.tuple_stream_created {
-            unwrap_tuple_output(result)
-        } else {
-            result
-        })
+        Ok(if self.tuple_stream_created { unwrap_tuple_output(result) } else { result })
     }
 
     /// Fast evaluation for leaf nodes that don't need recursion tracking.
@@ -5035,11 +4763,10 @@ impl Evaluator {
             AstNode::Undefined => Some(Ok(JValue::Undefined)),
             AstNode::Name(field_name) => match data {
                 // Array mapping and other cases need full evaluator
-                JValue::Object(obj) => Some(Ok(obj
-                    .get(field_name)
-                    .cloned()
-                    .unwrap_or(JValue::Undefined))),
-                
+                JValue::Object(obj) => {
+                    Some(Ok(obj.get(field_name).cloned().unwrap_or(JValue::Undefined)))
+                }
+
                 _ => None,
             },
             AstNode::Variable(name) if !name.is_empty() => {
@@ -5064,8 +4791,7 @@ impl Evaluator {
         node: &AstNode,
         data: &JValue,
     ) -> Result<JValue, EvaluatorError> {
-        self.evaluate_unwrapped_later(node, data)
-            .map(JValue::unwrap_sequence)
+        self.evaluate_unwrapped_later(node, data).map(JValue::unwrap_sequence)
     }
 
     /// Evaluate a node without the final generic unwrap, for a caller that
@@ -5125,22 +4851,20 @@ impl Evaluator {
         };
         if self.recursion_depth > effective_limit {
             self.recursion_depth -= 1;
-            return Err(EvaluatorError::EvaluationError(
-                if effective_limit < MAX_EVAL_DEPTH {
-                    "D1011: Stack overflow. Check for non-terminating recursive function. Consider rewriting as tail-recursive".to_string()
-                } else {
-                    // jsonata-js has no U1001 of its own; its test runner's
-                    // depth guard (`timeboxExpression`) raises one worded
-                    // "Stack overflow error: Check for non-terminating
-                    // recursive function.  Consider rewriting as
-                    // tail-recursive." This keeps that wording and names the
-                    // limit that was hit (GitHub issue #251).
-                    format!(
-                        "U1001: Stack overflow error: evaluation nested deeper than {} levels. Check for non-terminating recursive function. Consider rewriting as tail-recursive.",
-                        MAX_EVAL_DEPTH
-                    )
-                },
-            ));
+            return Err(EvaluatorError::EvaluationError(if effective_limit < MAX_EVAL_DEPTH {
+                "D1011: Stack overflow. Check for non-terminating recursive function. Consider rewriting as tail-recursive".to_string()
+            } else {
+                // jsonata-js has no U1001 of its own; its test runner's
+                // depth guard (`timeboxExpression`) raises one worded
+                // "Stack overflow error: Check for non-terminating
+                // recursive function.  Consider rewriting as
+                // tail-recursive." This keeps that wording and names the
+                // limit that was hit (GitHub issue #251).
+                format!(
+                    "U1001: Stack overflow error: evaluation nested deeper than {} levels. Check for non-terminating recursive function. Consider rewriting as tail-recursive.",
+                    MAX_EVAL_DEPTH
+                )
+            }));
         }
 
         if let Err(e) = check_cancelled(&self.options) {
@@ -5288,7 +5012,8 @@ impl Evaluator {
             // Array constructor - JSONata semantics:
             AstNode::Array(elements) => {
                 let made = self.construct_array(elements, data)?;
-                crate::environment::hold_items(made.len()).map_err(EvaluatorError::EvaluationError)?;
+                crate::environment::hold_items(made.len())
+                    .map_err(EvaluatorError::EvaluationError)?;
                 Ok(JValue::Array(made))
             }
 
@@ -5338,11 +5063,7 @@ impl Evaluator {
                 if items.is_empty() && Self::groups_tuple_stream(input) {
                     return Ok(JValue::object(IndexMap::new()));
                 }
-                let items = if items.is_empty() {
-                    vec![JValue::Undefined]
-                } else {
-                    items
-                };
+                let items = if items.is_empty() { vec![JValue::Undefined] } else { items };
 
                 // Grouping over a tuple stream ("reduce" mode, mirroring
                 // jsonata-js evaluateGroupExpression): each item is a
@@ -5404,10 +5125,7 @@ impl Evaluator {
                         let (key_data, tuple_saved) = match (reduce, item) {
                             (true, JValue::Object(o)) => {
                                 let saved = bind_tuple(ev, o);
-                                (
-                                    o.get("@").cloned().unwrap_or(JValue::Undefined),
-                                    Some(saved),
-                                )
+                                (o.get("@").cloned().unwrap_or(JValue::Undefined), Some(saved))
                             }
                             _ => (item.clone(), None),
                         };
@@ -5503,11 +5221,9 @@ impl Evaluator {
                 grouped
             }
 
-            AstNode::Function {
-                name,
-                args,
-                is_builtin,
-            } => self.evaluate_function_call(name, args, *is_builtin, data),
+            AstNode::Function { name, args, is_builtin } => {
+                self.evaluate_function_call(name, args, *is_builtin, data)
+            }
 
             // Call: invoke an arbitrary expression as a function
             // Used for IIFE patterns like (function($x){...})(5) or chained calls
@@ -5520,11 +5236,7 @@ impl Evaluator {
                 self.apply_call_value(callable, procedure, args, data)
             }
 
-            AstNode::Conditional {
-                condition,
-                then_branch,
-                else_branch,
-            } => {
+            AstNode::Conditional { condition, then_branch, else_branch } => {
                 let condition_value = self.evaluate_internal(condition, data)?;
                 if self.is_truthy(&condition_value) {
                     self.evaluate_internal(then_branch, data)
@@ -5540,12 +5252,7 @@ impl Evaluator {
             AstNode::Block(expressions) => self.evaluate_block(expressions, data),
 
             // Lambda: capture current environment for closure support
-            AstNode::Lambda {
-                params,
-                body,
-                signature,
-                thunk,
-            } => {
+            AstNode::Lambda { params, body, signature, thunk } => {
                 let stored_lambda = StoredLambda {
                     params: params.clone(),
                     body: (**body).clone(),
@@ -5613,16 +5320,12 @@ impl Evaluator {
                 "Function application can only be used in path expressions".to_string(),
             )),
 
-            AstNode::Sort { input, terms } => self
-                .evaluate_sort_node(input, terms, data, false)
-                .map(|(sorted, _)| sorted),
+            AstNode::Sort { input, terms } => {
+                self.evaluate_sort_node(input, terms, data, false).map(|(sorted, _)| sorted)
+            }
 
             // Transform: |location|update[,delete]|
-            AstNode::Transform {
-                location,
-                update,
-                delete,
-            } => {
+            AstNode::Transform { location, update, delete } => {
                 // A function value, as in jsonata-js: the transform runs when
                 // the function is invoked (`invoke_transform`). Being an
                 // ordinary value, it can be bound to a variable, passed
@@ -5732,12 +5435,7 @@ impl Evaluator {
             AstNode::Path { steps } if steps.len() == 1 => (&steps[0].node, Some(steps)),
             _ => (rhs, None),
         };
-        if let AstNode::Function {
-            name,
-            args,
-            is_builtin,
-        } = call
-        {
+        if let AstNode::Function { name, args, is_builtin } = call {
             if !args.iter().any(|a| matches!(a, AstNode::Placeholder)) {
                 let mut all_args = Vec::with_capacity(args.len() + 1);
                 all_args.push(lhs.clone());
@@ -5773,13 +5471,7 @@ impl Evaluator {
         let lhs_value = self.evaluate_internal(lhs, data)?;
         // An inline lambda applied to a value is invoked directly, without
         // building its closure first.
-        if let AstNode::Lambda {
-            params,
-            body,
-            signature,
-            thunk,
-        } = rhs
-        {
+        if let AstNode::Lambda { params, body, signature, thunk } = rhs {
             if !lhs_value.is_function() {
                 return self
                     .as_callback(|ev| {
@@ -5920,11 +5612,7 @@ impl Evaluator {
         let first = lambda(
             call(F, AstNode::Variable(X.to_string())),
             HashMap::from([(F.to_string(), f)]),
-            DefScope {
-                internal: true,
-                opaque: true,
-                ..def
-            },
+            DefScope { internal: true, opaque: true, ..def },
             false,
         );
         // Its body names only what it captured.
@@ -6001,7 +5689,7 @@ impl Evaluator {
                     JValue::Object(obj) if !is_tuple_object(obj) => {
                         return Ok((obj.get(field).cloned().unwrap_or(JValue::Undefined), false));
                     }
-                    
+
                     _ => {}
                 }
             }
@@ -6281,9 +5969,8 @@ impl Evaluator {
         // as is, so a block's single value, or the object a group-by on
         // the step makes, gives that step no items, and the path no
         // result; a sort still orders it.
-        let next_reads_items = steps
-            .get(1)
-            .is_some_and(|next| !matches!(next.node, AstNode::Sort { .. }));
+        let next_reads_items =
+            steps.get(1).is_some_and(|next| !matches!(next.node, AstNode::Sort { .. }));
         Ok(
             if next_reads_items
                 && !matches!(value, JValue::Array(_))
@@ -6328,14 +6015,10 @@ impl Evaluator {
         // back as is, which the next step reads as no items, as for
         // the consarray step itself above. A predicate on the sort
         // collects its result into a sequence again.
-        let next_reads_items = steps
-            .get(1)
-            .is_some_and(|next| !matches!(next.node, AstNode::Sort { .. }));
+        let next_reads_items =
+            steps.get(1).is_some_and(|next| !matches!(next.node, AstNode::Sort { .. }));
         // `[]` is only a mark there, not a predicate.
-        let filters = step
-            .stages
-            .iter()
-            .any(|stage| matches!(stage, Stage::Filter(_)));
+        let filters = step.stages.iter().any(|stage| matches!(stage, Stage::Filter(_)));
         let cons_single = cons_single && !filters;
         let value = if cons_single && next_reads_items {
             JValue::Undefined
@@ -6455,11 +6138,7 @@ impl Evaluator {
         // Compiling costs about one tree evaluation. It is done once per step
         // and kept by the evaluator (#197), but a step only ever seen with one
         // item would pay it for nothing, so it waits for one with several.
-        let compiled = if items.len() < 2 {
-            None
-        } else {
-            self.cached_step_body(step)
-        };
+        let compiled = if items.len() < 2 { None } else { self.cached_step_body(step) };
         let mut values = Vec::with_capacity(items.len());
         if let Some(compiled) = compiled {
             for item in items {
@@ -6488,10 +6167,7 @@ impl Evaluator {
         data: &JValue,
     ) -> Result<JValue, EvaluatorError> {
         // A literal key puts every item in its pair's group.
-        if pairs
-            .iter()
-            .all(|(key, _)| matches!(key, AstNode::String(_)))
-        {
+        if pairs.iter().all(|(key, _)| matches!(key, AstNode::String(_))) {
             if let Some(key) = duplicate_literal_key(pairs) {
                 return Err(duplicate_key_error(key));
             }
@@ -6499,9 +6175,7 @@ impl Evaluator {
             let build = |ev: &mut Self| -> Result<JValue, EvaluatorError> {
                 let mut result = IndexMap::with_capacity(pairs.len());
                 for (key, value) in pairs {
-                    let AstNode::String(key) = key else {
-                        unreachable!("all keys are literals")
-                    };
+                    let AstNode::String(key) = key else { unreachable!("all keys are literals") };
                     let value = ev.evaluate_internal(value, &context)?;
                     if !value.is_undefined() {
                         result.insert(key.to_string(), value);
@@ -6620,16 +6294,10 @@ impl Evaluator {
             AstNode::Object(pairs) => pairs.iter().any(|(key, value)| {
                 Self::may_raise_on_nothing(key) || Self::may_raise_on_nothing(value)
             }),
-            AstNode::Conditional {
-                condition,
-                then_branch,
-                else_branch,
-            } => {
+            AstNode::Conditional { condition, then_branch, else_branch } => {
                 Self::may_raise_on_nothing(condition)
                     || Self::may_raise_on_nothing(then_branch)
-                    || else_branch
-                        .as_deref()
-                        .is_some_and(Self::may_raise_on_nothing)
+                    || else_branch.as_deref().is_some_and(Self::may_raise_on_nothing)
             }
             _ => true,
         }
@@ -6673,11 +6341,7 @@ impl Evaluator {
             AstNode::Object(pairs) => pairs
                 .iter()
                 .any(|(key, value)| Self::may_read_dollar(key) || Self::may_read_dollar(value)),
-            AstNode::Conditional {
-                condition,
-                then_branch,
-                else_branch,
-            } => {
+            AstNode::Conditional { condition, then_branch, else_branch } => {
                 Self::may_read_dollar(condition)
                     || Self::may_read_dollar(then_branch)
                     || else_branch.as_deref().is_some_and(Self::may_read_dollar)
@@ -7065,8 +6729,7 @@ impl Evaluator {
         self.keep_tuple_stream = tuple_input;
         let value = if tuple_input {
             // A stream of one tuple stays a stream, not the bare tuple.
-            self.evaluate_unwrapped_later(input, data)
-                .map(|value| (value, false))
+            self.evaluate_unwrapped_later(input, data).map(|value| (value, false))
         } else {
             // jsonata-js sorts as a step after the input's last step,
             // which is then not the last step: its result is
@@ -7176,10 +6839,7 @@ impl Evaluator {
             let mut cons_single = false;
             let value = if whole {
                 let value = match input {
-                    AstNode::Sort {
-                        input: inner,
-                        terms,
-                    } => {
+                    AstNode::Sort { input: inner, terms } => {
                         let (value, inner_single) = self.with_checkpoint(|ev| {
                             ev.evaluate_sort_node(inner, terms, &item, pass_dotted)
                         })?;
@@ -7227,10 +6887,7 @@ impl Evaluator {
             // flattened into a sequence.
             let ends_in_sort = match input {
                 AstNode::Path { steps } => {
-                    matches!(
-                        steps.last().map(|step| &step.node),
-                        Some(AstNode::Sort { .. })
-                    )
+                    matches!(steps.last().map(|step| &step.node), Some(AstNode::Sort { .. }))
                 }
                 AstNode::Sort { .. } => true,
                 _ => false,
@@ -7418,11 +7075,7 @@ impl Evaluator {
         // and re-tuples with the index = sorted position, mirroring jsonata-js
         // evaluateTupleStep's `sort` case. `$^($)#$pos[$pos<3]` must sort the
         // array, then number the sorted values, then filter by `$pos`.
-        if let AstNode::Sort {
-            input: sort_input,
-            terms,
-        } = &step.node
-        {
+        if let AstNode::Sort { input: sort_input, terms } = &step.node {
             // A sort of a tuple stream keeps its tuples' bindings and adds no
             // index; jsonata-js numbers only a sort that starts a stream.
             let keeps_tuples = is_tuple_input
@@ -7430,10 +7083,7 @@ impl Evaluator {
                 || Self::sorts_tuples(sort_input);
             let sorted = if is_tuple_input {
                 let stream = JValue::array(
-                    incoming
-                        .iter()
-                        .map(|t| JValue::Object(Rc::new((**t).clone())))
-                        .collect(),
+                    incoming.iter().map(|t| JValue::Object(Rc::new((**t).clone()))).collect(),
                 );
                 // evaluate_sort is tuple-aware (orders by each wrapper's `@`,
                 // with the carried keys bound), returning the wrappers in
@@ -7701,18 +7351,12 @@ impl Evaluator {
                     return Err(EvaluatorError::TypeError(
                         "S0212: The left side of := must be a variable name (start with $)"
                             .to_string(),
-                    ))
+                    ));
                 }
             };
 
             // Check if RHS is a lambda - store it specially
-            if let AstNode::Lambda {
-                params,
-                body,
-                signature,
-                thunk,
-            } = rhs
-            {
+            if let AstNode::Lambda { params, body, signature, thunk } = rhs {
                 // Store the lambda AST for later invocation
                 // Capture only the free variables referenced by the lambda body
                 let captured_env = self.capture_environment_for(body, params);
@@ -8169,8 +7813,6 @@ impl Evaluator {
             }
         }
 
-        
-
         // Same signature validation the compiled path performs, so the two
         // engines cannot disagree about argument handling.
         if let Some(coerced) = validate_builtin_args(name, &evaluated_args, data)? {
@@ -8184,10 +7826,8 @@ impl Evaluator {
                 // Validation may have put the context in front of the
                 // arguments (`$sift(fn)`), or dropped an undefined last one.
                 let shift = evaluated_args.len().saturating_sub(args.len());
-                let callback = evaluated_args
-                    .get(index + shift)
-                    .cloned()
-                    .unwrap_or(JValue::Undefined);
+                let callback =
+                    evaluated_args.get(index + shift).cloned().unwrap_or(JValue::Undefined);
                 let mut bound_args = args.to_vec();
                 bound_args[index] = AstNode::Variable(HOF_CALLBACK.to_string());
                 // Hidden from `$eval`, which runs in the caller's scope.
@@ -8258,7 +7898,7 @@ impl Evaluator {
                     _ => {
                         return Err(EvaluatorError::TypeError(
                             "match() first argument must be a string".to_string(),
-                        ))
+                        ));
                     }
                 };
 
@@ -8319,11 +7959,8 @@ impl Evaluator {
                                    param_count: usize|
                  -> Result<JValue, EvaluatorError> {
                     // Only create the object value if callback uses 3 parameters
-                    let obj_value = if param_count >= 3 {
-                        Some(JValue::object(obj.clone()))
-                    } else {
-                        None
-                    };
+                    let obj_value =
+                        if param_count >= 3 { Some(JValue::object(obj.clone())) } else { None };
 
                     let mut result = IndexMap::new();
                     for (key, value) in obj.iter() {
@@ -8461,12 +8098,8 @@ impl Evaluator {
 
                         // CompiledExpr fast path: direct lambda with 1 param, compilable body
                         if param_count == 1 {
-                            if let AstNode::Lambda {
-                                params,
-                                body,
-                                signature: None,
-                                thunk: false,
-                            } = &args[1]
+                            if let AstNode::Lambda { params, body, signature: None, thunk: false } =
+                                &args[1]
                             {
                                 let var_refs: Vec<&str> =
                                     params.iter().map(|s| s.as_str()).collect();
@@ -8522,11 +8155,8 @@ impl Evaluator {
                         }
 
                         // Only create the array value if callback uses 3 parameters
-                        let arr_value = if param_count >= 3 {
-                            Some(JValue::Array(arr.clone()))
-                        } else {
-                            None
-                        };
+                        let arr_value =
+                            if param_count >= 3 { Some(JValue::Array(arr.clone())) } else { None };
 
                         let mut result = Vec::with_capacity(arr.len());
                         for (index, item) in arr.iter().enumerate() {
@@ -8589,12 +8219,8 @@ impl Evaluator {
 
                 // CompiledExpr fast path: direct lambda with 1 param, compilable body
                 if param_count == 1 {
-                    if let AstNode::Lambda {
-                        params,
-                        body,
-                        signature: None,
-                        thunk: false,
-                    } = &args[1]
+                    if let AstNode::Lambda { params, body, signature: None, thunk: false } =
+                        &args[1]
                     {
                         let var_refs: Vec<&str> = params.iter().map(|s| s.as_str()).collect();
                         if let Some(compiled) = self.compile_in_scope(body, Some(&var_refs)) {
@@ -8659,11 +8285,8 @@ impl Evaluator {
                 }
 
                 // Only create the array value if callback uses 3 parameters
-                let arr_value = if param_count >= 3 {
-                    Some(callback_array_arg(&array, items))
-                } else {
-                    None
-                };
+                let arr_value =
+                    if param_count >= 3 { Some(callback_array_arg(&array, items)) } else { None };
 
                 let mut result = Vec::with_capacity(items.len() / 2);
 
@@ -8747,12 +8370,8 @@ impl Evaluator {
 
                 // CompiledExpr fast path: direct lambda with 2 params, compilable body
                 if param_count == 2 {
-                    if let AstNode::Lambda {
-                        params,
-                        body,
-                        signature: None,
-                        thunk: false,
-                    } = &args[1]
+                    if let AstNode::Lambda { params, body, signature: None, thunk: false } =
+                        &args[1]
                     {
                         let var_refs: Vec<&str> = params.iter().map(|s| s.as_str()).collect();
                         if let Some(compiled) = self.compile_in_scope(body, Some(&var_refs)) {
@@ -8801,11 +8420,8 @@ impl Evaluator {
                 }
 
                 // Only create the array value if callback uses 4 parameters
-                let arr_value = if param_count >= 4 {
-                    Some(callback_array_arg(&array, items))
-                } else {
-                    None
-                };
+                let arr_value =
+                    if param_count >= 4 { Some(callback_array_arg(&array, items)) } else { None };
 
                 // Apply function to each element
                 for (idx, item) in items[start_idx..].iter().enumerate() {
@@ -8886,11 +8502,8 @@ impl Evaluator {
                     // the `$filter`/`$map`/`$each` call sites above.
                     let param_count = self.get_callback_param_count(&args[1]);
                     // Only create the array value if callback uses 3 parameters
-                    let arr_value = if param_count >= 3 {
-                        Some(callback_array_arg(&array, arr))
-                    } else {
-                        None
-                    };
+                    let arr_value =
+                        if param_count >= 3 { Some(callback_array_arg(&array, arr)) } else { None };
                     let mut matches = Vec::new();
                     for (index, item) in arr.iter().enumerate() {
                         // hofFuncArgs shaping (see hof_array_call_args)
@@ -9076,12 +8689,7 @@ impl Evaluator {
         data: &JValue,
     ) -> Result<JValue, EvaluatorError> {
         match func_node {
-            AstNode::Lambda {
-                params,
-                body,
-                signature,
-                thunk,
-            } => {
+            AstNode::Lambda { params, body, signature, thunk } => {
                 // Direct lambda - invoke it
                 self.apply_hof_callback(func_node, None, |ev| {
                     ev.invoke_lambda(params, body, signature.as_ref(), values, data, *thunk)
@@ -9135,12 +8743,7 @@ impl Evaluator {
         stored: &StoredLambda,
         args: &[JValue],
     ) -> Option<Result<JValue, EvaluatorError>> {
-        let AstNode::Transform {
-            location,
-            update,
-            delete,
-        } = &stored.body
-        else {
+        let AstNode::Transform { location, update, delete } = &stored.body else {
             return None;
         };
         if stored.params.len() != 1 || stored.params[0] != TRANSFORM_INPUT {
@@ -9208,7 +8811,7 @@ impl Evaluator {
         if input.is_undefined() {
             return Ok(JValue::Undefined);
         }
-        
+
         let is_lazy = false;
         if !is_lazy && !matches!(input, JValue::Object(_) | JValue::Array(_)) {
             return Err(EvaluatorError::TypeError(
@@ -9224,7 +8827,7 @@ impl Evaluator {
         let targets: Vec<JValue> = match located_objects {
             JValue::Array(arr) => arr.to_vec(),
             JValue::Object(_) => vec![located_objects],
-            
+
             JValue::Null => Vec::new(),
             other => vec![other],
         };
@@ -9286,13 +8889,12 @@ impl Evaluator {
                     }
                     Ok(JValue::object(new_map))
                 }
-                
+
                 JValue::Array(arr) => {
                     let mut new_arr = Vec::new();
                     for item in arr.iter() {
-                        new_arr.push(apply_transform_deep(
-                            evaluator, item, targets, update, delete,
-                        )?);
+                        new_arr
+                            .push(apply_transform_deep(evaluator, item, targets, update, delete)?);
                     }
                     Ok(JValue::array(new_arr))
                 }
@@ -9314,9 +8916,7 @@ impl Evaluator {
         data: &JValue,
         thunk: bool,
     ) -> Result<JValue, EvaluatorError> {
-        self.invoke_lambda_with_env(
-            params, body, signature, values, data, None, None, thunk, None,
-        )
+        self.invoke_lambda_with_env(params, body, signature, values, data, None, None, thunk, None)
     }
 
     /// Invoke a lambda with optional captured environment (for closures).
@@ -9390,8 +8990,7 @@ impl Evaluator {
         // and shadow it in turn.
         if let Some(rc) = self_rc {
             if let Some(self_name) = &rc.self_name {
-                self.context
-                    .bind(self_name.clone(), JValue::Lambda(Rc::clone(rc)));
+                self.context.bind(self_name.clone(), JValue::Lambda(Rc::clone(rc)));
             }
         }
 
@@ -9490,8 +9089,7 @@ impl Evaluator {
                 return Err(e);
             }
             if !first {
-                self.context
-                    .enter_tail_call(&current_lambda.def_scope, &mut frames);
+                self.context.enter_tail_call(&current_lambda.def_scope, &mut frames);
             }
             first = false;
 
@@ -9548,8 +9146,7 @@ impl Evaluator {
         // Late-bound self-reference (shadows a captured binding of the same
         // name; parameters shadow it in turn)
         if let Some(self_name) = &lambda.self_name {
-            self.context
-                .bind(self_name.clone(), JValue::Lambda(Rc::clone(lambda)));
+            self.context.bind(self_name.clone(), JValue::Lambda(Rc::clone(lambda)));
         }
 
         // Bind parameters
@@ -9568,9 +9165,7 @@ impl Evaluator {
     /// The input a builtin called in tail position runs with: the running
     /// trampoline's `apply` input (see `tail_apply_input`), or `data`.
     fn tail_input(&self, data: &JValue) -> JValue {
-        self.tail_apply_input
-            .clone()
-            .unwrap_or_else(|| data.clone())
+        self.tail_apply_input.clone().unwrap_or_else(|| data.clone())
     }
 
     fn evaluate_for_tco(
@@ -9580,11 +9175,7 @@ impl Evaluator {
     ) -> Result<LambdaResult, EvaluatorError> {
         match node {
             // Conditional: evaluate condition, then evaluate the chosen branch for TCO
-            AstNode::Conditional {
-                condition,
-                then_branch,
-                else_branch,
-            } => {
+            AstNode::Conditional { condition, then_branch, else_branch } => {
                 let cond_value = self.evaluate_internal(condition, data)?;
                 let is_truthy = self.is_truthy(&cond_value);
 
@@ -9619,11 +9210,7 @@ impl Evaluator {
             }
 
             // Variable binding: evaluate value, bind, then evaluate result for TCO if present
-            AstNode::Binary {
-                op: BinaryOp::ColonEqual,
-                lhs,
-                rhs,
-            } => {
+            AstNode::Binary { op: BinaryOp::ColonEqual, lhs, rhs } => {
                 // This is var := value; get the variable name
                 let var_name = match lhs.as_ref() {
                     AstNode::Variable(name) => name.clone(),
@@ -9635,13 +9222,7 @@ impl Evaluator {
                 };
 
                 // Check if RHS is a lambda - store it specially
-                if let AstNode::Lambda {
-                    params,
-                    body,
-                    signature,
-                    thunk,
-                } = rhs.as_ref()
-                {
+                if let AstNode::Lambda { params, body, signature, thunk } = rhs.as_ref() {
                     let captured_env = self.capture_environment_for(body, params);
                     let stored_lambda = StoredLambda {
                         params: params.clone(),
@@ -9723,10 +9304,8 @@ impl Evaluator {
                     }
                     // It applies them over the frame of its value arguments.
                     let height = self.context.scope_stack.len() + 1;
-                    let outer = self
-                        .context
-                        .callback_base
-                        .replace((self.context.tail_base, height));
+                    let outer =
+                        self.context.callback_base.replace((self.context.tail_base, height));
                     let input = self.tail_input(data);
                     let result = self.with_checkpoint(|ev| {
                         ev.as_raw_hof(args, &evaluated_args, |ev| {
@@ -9894,7 +9473,7 @@ impl Evaluator {
                 _ => {
                     return Err(EvaluatorError::EvaluationError(
                         "T1008: Attempted to partially apply a non-function".to_string(),
-                    ))
+                    ));
                 }
             };
             return self.build_partial_application(target, args, data);
@@ -9928,9 +9507,7 @@ impl Evaluator {
                 }
             }
         }
-        Err(EvaluatorError::TypeError(
-            "T1006: Attempted to invoke a non-function".to_string(),
-        ))
+        Err(EvaluatorError::TypeError("T1006: Attempted to invoke a non-function".to_string()))
     }
 
     /// The name of a called path's first step, which jsonata-js looks up
@@ -9942,11 +9519,9 @@ impl Evaluator {
                 AstNode::Name(name) => Some(name),
                 _ => None,
             },
-            AstNode::Binary {
-                op: BinaryOp::IndexBind | BinaryOp::FocusBind,
-                lhs,
-                ..
-            } => Self::procedure_first_name(lhs),
+            AstNode::Binary { op: BinaryOp::IndexBind | BinaryOp::FocusBind, lhs, .. } => {
+                Self::procedure_first_name(lhs)
+            }
             _ => None,
         }
     }
@@ -10325,9 +9900,7 @@ impl Evaluator {
     /// Whether each of `names` still means the builtin right here, in the
     /// current scope.
     fn builtins_unshadowed_here(&self, names: &[&str]) -> bool {
-        names
-            .iter()
-            .all(|name| self.builtin_unshadowed(name, self.context.lookup(name)))
+        names.iter().all(|name| self.builtin_unshadowed(name, self.context.lookup(name)))
     }
 
     /// Compile `node` to run right here, in the current scope: `None` if it
@@ -10363,11 +9936,9 @@ impl Evaluator {
             AstNode::FunctionApplication(expr) => &**expr,
             _ => return None,
         };
-        let compiled = self
-            .step_bodies
-            .get_or_compile(step.id.get(), || CompiledBody::compile_step(body))?;
-        self.builtins_unshadowed_here(&compiled.builtins)
-            .then_some(compiled)
+        let compiled =
+            self.step_bodies.get_or_compile(step.id.get(), || CompiledBody::compile_step(body))?;
+        self.builtins_unshadowed_here(&compiled.builtins).then_some(compiled)
     }
 
     /// A function's compiled body, if calling it now may take the fast path:
@@ -10480,11 +10051,7 @@ impl Evaluator {
                     Self::collect_free_vars_walk(arg, bound, free);
                 }
             }
-            AstNode::Conditional {
-                condition,
-                then_branch,
-                else_branch,
-            } => {
+            AstNode::Conditional { condition, then_branch, else_branch } => {
                 Self::collect_free_vars_walk(condition, bound, free);
                 Self::collect_free_vars_walk(then_branch, bound, free);
                 if let Some(else_expr) = else_branch {
@@ -10496,12 +10063,7 @@ impl Evaluator {
                 for expr in exprs {
                     Self::collect_free_vars_walk(expr, &block_bound, free);
                     // Bindings introduced via := become bound for subsequent expressions
-                    if let AstNode::Binary {
-                        op: BinaryOp::ColonEqual,
-                        lhs,
-                        ..
-                    } = expr
-                    {
+                    if let AstNode::Binary { op: BinaryOp::ColonEqual, lhs, .. } = expr {
                         if let AstNode::Variable(var_name) = lhs.as_ref() {
                             block_bound.insert(var_name.as_str());
                         }
@@ -10535,11 +10097,7 @@ impl Evaluator {
                     Self::collect_free_vars_walk(expr, bound, free);
                 }
             }
-            AstNode::Transform {
-                location,
-                update,
-                delete,
-            } => {
+            AstNode::Transform { location, update, delete } => {
                 Self::collect_free_vars_walk(location, bound, free);
                 Self::collect_free_vars_walk(update, bound, free);
                 if let Some(del) = delete {
@@ -10663,9 +10221,7 @@ impl Evaluator {
         // evaluation. Called by value (`[3,1,2] ~> $sort`, `$f := $single`),
         // they run the builtin a direct `$sort(...)` runs, so they validate
         // their arguments the same way.
-        self.with_value_args(values, |ev, args| {
-            ev.evaluate_builtin_call(name, args, context)
-        })
+        self.with_value_args(values, |ev, args| ev.evaluate_builtin_call(name, args, context))
     }
 
     /// Run `call` with AST arguments that evaluate to `values`: temporary
@@ -10801,10 +10357,7 @@ impl Evaluator {
                     || err_msg.contains("T1005")
                     || err_msg.contains("T1006")
                 {
-                    Err(EvaluatorError::EvaluationError(format!(
-                        "D3121: {}",
-                        err_msg
-                    )))
+                    Err(EvaluatorError::EvaluationError(format!("D3121: {}", err_msg)))
                 } else {
                     Err(e)
                 }
@@ -10841,7 +10394,7 @@ impl Evaluator {
                     descendants.extend(with_stack(|| self.collect_descendants(val))?);
                 }
             }
-            
+
             JValue::Array(arr) => {
                 // DO NOT include the array itself - only recurse into elements
                 // This matches JavaScript behavior: arrays are traversed but not collected
@@ -10890,7 +10443,7 @@ impl Evaluator {
                                 None => Ok(JValue::Undefined), // Field is missing
                             };
                         }
-                        
+
                         // A field of an array is its items' fields, gathered
                         // as for any path; an explicit null among them stays
                         // null, which raises T2008 as in jsonata-js.
@@ -11028,10 +10581,7 @@ impl Evaluator {
         });
         let sorted: Vec<JValue> = if homogeneous {
             indexed_array.sort_by(|(_, a), (_, b)| Self::compare_sort_keys(a, b, terms));
-            indexed_array
-                .iter()
-                .map(|(idx, _)| array[*idx].clone())
-                .collect()
+            indexed_array.iter().map(|(idx, _)| array[*idx].clone()).collect()
         } else {
             let mut order: Vec<usize> = (0..indexed_array.len()).collect();
             let mut buffer = Vec::with_capacity(order.len());
@@ -11173,7 +10723,7 @@ impl Evaluator {
             JValue::String(_) => "string",
             JValue::Array(_) => "array",
             JValue::Object(_) => "object",
-            
+
             _ => "unknown",
         }
     }
@@ -11203,9 +10753,7 @@ impl Evaluator {
             | JValue::Object(_) => match crate::functions::string::string(value, None) {
                 Ok(JValue::String(s)) => Ok(s.to_string()),
                 Ok(JValue::Null) => Ok(String::new()),
-                _ => Err(EvaluatorError::TypeError(
-                    "Cannot concatenate complex types".to_string(),
-                )),
+                _ => Err(EvaluatorError::TypeError("Cannot concatenate complex types".to_string())),
             },
             _ => Ok(String::new()),
         }
@@ -11327,7 +10875,7 @@ impl Evaluator {
                 (JValue::String(x), JValue::String(y)) => x == y,
                 (JValue::Array(x), JValue::Array(y)) => JArray::ptr_eq(x, y),
                 (JValue::Object(x), JValue::Object(y)) => Rc::ptr_eq(x, y),
-                
+
                 _ => false,
             }
         }
@@ -11386,7 +10934,7 @@ impl Evaluator {
             _ => {
                 return Err(EvaluatorError::EvaluationError(
                     "T1008: Attempted to partially apply a non-function".to_string(),
-                ))
+                ));
             }
         };
         self.build_partial_application(target, args, data)
@@ -11415,11 +10963,8 @@ impl Evaluator {
         }
 
         // Generate parameter names for each placeholder
-        let param_names: Vec<String> = placeholder_positions
-            .iter()
-            .enumerate()
-            .map(|(i, _)| format!("__p{}", i))
-            .collect();
+        let param_names: Vec<String> =
+            placeholder_positions.iter().enumerate().map(|(i, _)| format!("__p{}", i)).collect();
 
         let stored_lambda = StoredLambda {
             params: param_names,
@@ -11486,1354 +11031,5 @@ impl Evaluator {
 impl Default for Evaluator {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ast::{BinaryOp, UnaryOp};
-
-    // --- Task 7: tuple-wrapper output leak -----------------------------------
-    //
-    // `%`/`@`/`#` are implemented internally via a tuple-stream representation
-    // (`create_tuple_stream`): each element gets wrapped as
-    // `{"@": value, "__tuple__": true, ...bindings}`. Intermediate path steps
-    // consume/re-wrap these, but the *final* evaluate() result can still carry
-    // a lingering wrapper -- confirmed for real by dumping actual output before
-    // this fix (see task-7-report.md for the raw before/after). These tests
-    // pin both the bare top-level case (Task 5's brief `#` example) and the
-    // object/array-construction-nested case (found while verifying the brief's
-    // illustrative fix against real output -- a plain per-element Array-only
-    // recursion does not reach into a constructed object's field values).
-
-    fn dataset5_for_tuple_tests() -> JValue {
-        let s = include_str!("../tests/jsonata-js/test/test-suite/datasets/dataset5.json");
-        serde_json::from_str::<serde_json::Value>(s).unwrap().into()
-    }
-
-    fn assert_no_tuple_wrapper(value: &JValue) {
-        match value {
-            JValue::Object(obj) => {
-                assert!(
-                    obj.get("__tuple__").is_none(),
-                    "tuple wrapper leaked into output: {:?}",
-                    value
-                );
-                for v in obj.values() {
-                    assert_no_tuple_wrapper(v);
-                }
-            }
-            JValue::Array(arr) => {
-                for item in arr.iter() {
-                    assert_no_tuple_wrapper(item);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    #[test]
-    fn test_bare_index_bind_result_does_not_leak_tuple_wrapper() {
-        let data: JValue = serde_json::json!({"items": [1, 2, 3]}).into();
-        let ast = crate::parser::parse("items#$i").unwrap();
-        let mut evaluator = Evaluator::new();
-        let result = evaluator.evaluate(&ast, &data).unwrap();
-        assert_no_tuple_wrapper(&result);
-        assert_eq!(
-            result,
-            JValue::array(vec![
-                JValue::from(1i64),
-                JValue::from(2i64),
-                JValue::from(3i64)
-            ])
-        );
-    }
-
-    #[test]
-    fn test_percent_predicate_result_does_not_leak_tuple_wrapper() {
-        // Confirmed by Task 6 to evaluate to the correct @-values but stay
-        // wrapped: Account.Order.Product[%.OrderID='order104'].SKU
-        let data = dataset5_for_tuple_tests();
-        let ast = crate::parser::parse("Account.Order.Product[%.OrderID='order104'].SKU").unwrap();
-        let mut evaluator = Evaluator::new();
-        let result = evaluator.evaluate(&ast, &data).unwrap();
-        assert_no_tuple_wrapper(&result);
-        assert_eq!(
-            result,
-            JValue::array(vec![
-                JValue::string("040657863"),
-                JValue::string("0406654603"),
-            ])
-        );
-    }
-
-    #[test]
-    fn test_percent_step_over_tuple_stream_does_not_leak_tuple_wrapper() {
-        // Confirmed by Task 6: Account.Order.Product.Price.%[%.OrderID='order103'].SKU
-        let data = dataset5_for_tuple_tests();
-        let ast = crate::parser::parse("Account.Order.Product.Price.%[%.OrderID='order103'].SKU")
-            .unwrap();
-        let mut evaluator = Evaluator::new();
-        let result = evaluator.evaluate(&ast, &data).unwrap();
-        assert_no_tuple_wrapper(&result);
-        assert_eq!(
-            result,
-            JValue::array(vec![
-                JValue::string("0406654608"),
-                JValue::string("0406634348"),
-            ])
-        );
-    }
-
-    #[test]
-    fn test_tuple_wrapper_does_not_leak_when_nested_in_object_construction() {
-        // A tuple-producing expression nested inside a constructed object's field
-        // value: the top-level result is a plain (non-tuple) Object, so a naive
-        // "unwrap only if the whole value is a tuple wrapper" check would miss
-        // this -- must recurse into field values too.
-        let data = dataset5_for_tuple_tests();
-        let ast =
-            crate::parser::parse(r#"{ "skus": Account.Order.Product[%.OrderID='order104'].SKU }"#)
-                .unwrap();
-        let mut evaluator = Evaluator::new();
-        let result = evaluator.evaluate(&ast, &data).unwrap();
-        assert_no_tuple_wrapper(&result);
-        assert_eq!(
-            result,
-            JValue::from(serde_json::json!({
-                "skus": ["040657863", "0406654603"]
-            }))
-        );
-    }
-
-    #[test]
-    fn test_tuple_wrapper_does_not_leak_when_nested_in_array_construction() {
-        let data: JValue = serde_json::json!({"items": [1, 2, 3]}).into();
-        let ast = crate::parser::parse("[items#$i]").unwrap();
-        let mut evaluator = Evaluator::new();
-        let result = evaluator.evaluate(&ast, &data).unwrap();
-        assert_no_tuple_wrapper(&result);
-    }
-
-    #[test]
-    fn test_evaluate_literals() {
-        let mut evaluator = Evaluator::new();
-        let data = JValue::Null;
-
-        // String literal
-        let result = evaluator
-            .evaluate(&AstNode::string("hello"), &data)
-            .unwrap();
-        assert_eq!(result, JValue::string("hello"));
-
-        // Number literal
-        let result = evaluator.evaluate(&AstNode::number(42.0), &data).unwrap();
-        assert_eq!(result, JValue::from(42i64));
-
-        // Boolean literal
-        let result = evaluator.evaluate(&AstNode::boolean(true), &data).unwrap();
-        assert_eq!(result, JValue::Bool(true));
-
-        // Null literal
-        let result = evaluator.evaluate(&AstNode::null(), &data).unwrap();
-        assert_eq!(result, JValue::Null);
-    }
-
-    #[test]
-    fn test_evaluate_variables() {
-        let mut evaluator = Evaluator::new();
-        let data = JValue::Null;
-
-        // Bind a variable
-        evaluator
-            .context
-            .bind("x".to_string(), JValue::from(100i64));
-
-        // Look up the variable
-        let result = evaluator.evaluate(&AstNode::variable("x"), &data).unwrap();
-        assert_eq!(result, JValue::from(100i64));
-
-        // An unbound variable is undefined, not null (see #98).
-        let result = evaluator
-            .evaluate(&AstNode::variable("undefined"), &data)
-            .unwrap();
-        assert_eq!(result, JValue::Undefined);
-    }
-
-    #[test]
-    fn test_evaluate_path() {
-        let mut evaluator = Evaluator::new();
-        let data = JValue::from(serde_json::json!({
-            "foo": {
-                "bar": {
-                    "baz": 42
-                }
-            }
-        }));
-        // Simple path
-        let path = AstNode::Path {
-            steps: vec![PathStep::new(AstNode::Name("foo".to_string()))],
-        };
-        let result = evaluator.evaluate(&path, &data).unwrap();
-        assert_eq!(
-            result,
-            JValue::from(serde_json::json!({"bar": {"baz": 42}}))
-        );
-
-        // Nested path
-        let path = AstNode::Path {
-            steps: vec![
-                PathStep::new(AstNode::Name("foo".to_string())),
-                PathStep::new(AstNode::Name("bar".to_string())),
-                PathStep::new(AstNode::Name("baz".to_string())),
-            ],
-        };
-        let result = evaluator.evaluate(&path, &data).unwrap();
-        assert_eq!(result, JValue::from(42i64));
-
-        // Missing path returns undefined (not null - see issue #32)
-        let path = AstNode::Path {
-            steps: vec![PathStep::new(AstNode::Name("missing".to_string()))],
-        };
-        let result = evaluator.evaluate(&path, &data).unwrap();
-        assert_eq!(result, JValue::Undefined);
-    }
-
-    #[test]
-    fn test_arithmetic_operations() {
-        let mut evaluator = Evaluator::new();
-        let data = JValue::Null;
-
-        // Addition
-        let expr = AstNode::Binary {
-            op: BinaryOp::Add,
-            lhs: Box::new(AstNode::number(10.0)),
-            rhs: Box::new(AstNode::number(5.0)),
-        };
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        assert_eq!(result, JValue::Number(15.0));
-
-        // Subtraction
-        let expr = AstNode::Binary {
-            op: BinaryOp::Subtract,
-            lhs: Box::new(AstNode::number(10.0)),
-            rhs: Box::new(AstNode::number(5.0)),
-        };
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        assert_eq!(result, JValue::Number(5.0));
-
-        // Multiplication
-        let expr = AstNode::Binary {
-            op: BinaryOp::Multiply,
-            lhs: Box::new(AstNode::number(10.0)),
-            rhs: Box::new(AstNode::number(5.0)),
-        };
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        assert_eq!(result, JValue::Number(50.0));
-
-        // Division
-        let expr = AstNode::Binary {
-            op: BinaryOp::Divide,
-            lhs: Box::new(AstNode::number(10.0)),
-            rhs: Box::new(AstNode::number(5.0)),
-        };
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        assert_eq!(result, JValue::Number(2.0));
-
-        // Modulo
-        let expr = AstNode::Binary {
-            op: BinaryOp::Modulo,
-            lhs: Box::new(AstNode::number(10.0)),
-            rhs: Box::new(AstNode::number(3.0)),
-        };
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        assert_eq!(result, JValue::Number(1.0));
-    }
-
-    #[test]
-    fn test_division_by_zero() {
-        let mut evaluator = Evaluator::new();
-        let data = JValue::Null;
-
-        // jsonata-js has no division-by-zero error: `10/0` is Infinity, and the
-        // D1001 appears only when that value is used as an operand. This
-        // asserted an error that the reference does not raise (#102).
-        let expr = AstNode::Binary {
-            op: BinaryOp::Divide,
-            lhs: Box::new(AstNode::number(10.0)),
-            rhs: Box::new(AstNode::number(0.0)),
-        };
-        match evaluator.evaluate(&expr, &data) {
-            Ok(JValue::Number(n)) => assert!(n.is_infinite() && n > 0.0),
-            other => panic!("expected +inf, got {other:?}"),
-        }
-    }
-
-    #[test]
-    fn test_comparison_operations() {
-        let mut evaluator = Evaluator::new();
-        let data = JValue::Null;
-
-        // Equal
-        let expr = AstNode::Binary {
-            op: BinaryOp::Equal,
-            lhs: Box::new(AstNode::number(5.0)),
-            rhs: Box::new(AstNode::number(5.0)),
-        };
-        assert_eq!(
-            evaluator.evaluate(&expr, &data).unwrap(),
-            JValue::Bool(true)
-        );
-
-        // Not equal
-        let expr = AstNode::Binary {
-            op: BinaryOp::NotEqual,
-            lhs: Box::new(AstNode::number(5.0)),
-            rhs: Box::new(AstNode::number(3.0)),
-        };
-        assert_eq!(
-            evaluator.evaluate(&expr, &data).unwrap(),
-            JValue::Bool(true)
-        );
-
-        // Less than
-        let expr = AstNode::Binary {
-            op: BinaryOp::LessThan,
-            lhs: Box::new(AstNode::number(3.0)),
-            rhs: Box::new(AstNode::number(5.0)),
-        };
-        assert_eq!(
-            evaluator.evaluate(&expr, &data).unwrap(),
-            JValue::Bool(true)
-        );
-
-        // Greater than
-        let expr = AstNode::Binary {
-            op: BinaryOp::GreaterThan,
-            lhs: Box::new(AstNode::number(5.0)),
-            rhs: Box::new(AstNode::number(3.0)),
-        };
-        assert_eq!(
-            evaluator.evaluate(&expr, &data).unwrap(),
-            JValue::Bool(true)
-        );
-    }
-
-    #[test]
-    fn test_logical_operations() {
-        let mut evaluator = Evaluator::new();
-        let data = JValue::Null;
-
-        // And - both true
-        let expr = AstNode::Binary {
-            op: BinaryOp::And,
-            lhs: Box::new(AstNode::boolean(true)),
-            rhs: Box::new(AstNode::boolean(true)),
-        };
-        assert_eq!(
-            evaluator.evaluate(&expr, &data).unwrap(),
-            JValue::Bool(true)
-        );
-
-        // And - first false
-        let expr = AstNode::Binary {
-            op: BinaryOp::And,
-            lhs: Box::new(AstNode::boolean(false)),
-            rhs: Box::new(AstNode::boolean(true)),
-        };
-        assert_eq!(
-            evaluator.evaluate(&expr, &data).unwrap(),
-            JValue::Bool(false)
-        );
-
-        // Or - first true
-        let expr = AstNode::Binary {
-            op: BinaryOp::Or,
-            lhs: Box::new(AstNode::boolean(true)),
-            rhs: Box::new(AstNode::boolean(false)),
-        };
-        assert_eq!(
-            evaluator.evaluate(&expr, &data).unwrap(),
-            JValue::Bool(true)
-        );
-
-        // Or - both false
-        let expr = AstNode::Binary {
-            op: BinaryOp::Or,
-            lhs: Box::new(AstNode::boolean(false)),
-            rhs: Box::new(AstNode::boolean(false)),
-        };
-        assert_eq!(
-            evaluator.evaluate(&expr, &data).unwrap(),
-            JValue::Bool(false)
-        );
-    }
-
-    #[test]
-    fn test_string_concatenation() {
-        let mut evaluator = Evaluator::new();
-        let data = JValue::Null;
-
-        let expr = AstNode::Binary {
-            op: BinaryOp::Concatenate,
-            lhs: Box::new(AstNode::string("Hello")),
-            rhs: Box::new(AstNode::string(" World")),
-        };
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        assert_eq!(result, JValue::string("Hello World"));
-    }
-
-    #[test]
-    fn test_range_operator() {
-        let mut evaluator = Evaluator::new();
-        let data = JValue::Null;
-
-        // Forward range
-        let expr = AstNode::Binary {
-            op: BinaryOp::Range,
-            lhs: Box::new(AstNode::number(1.0)),
-            rhs: Box::new(AstNode::number(5.0)),
-        };
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        assert_eq!(
-            result,
-            JValue::array(vec![
-                JValue::Number(1.0),
-                JValue::Number(2.0),
-                JValue::Number(3.0),
-                JValue::Number(4.0),
-                JValue::Number(5.0)
-            ])
-        );
-
-        // A backward range (start > end) is an empty sequence, which is
-        // undefined on its own; inside `[...]` it contributes nothing.
-        let expr = AstNode::Binary {
-            op: BinaryOp::Range,
-            lhs: Box::new(AstNode::number(5.0)),
-            rhs: Box::new(AstNode::number(1.0)),
-        };
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        assert_eq!(result, JValue::Undefined);
-    }
-
-    #[test]
-    fn test_in_operator() {
-        let mut evaluator = Evaluator::new();
-        let data = JValue::Null;
-
-        // In array
-        let expr = AstNode::Binary {
-            op: BinaryOp::In,
-            lhs: Box::new(AstNode::number(3.0)),
-            rhs: Box::new(AstNode::Array(vec![
-                AstNode::number(1.0),
-                AstNode::number(2.0),
-                AstNode::number(3.0),
-            ])),
-        };
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        assert_eq!(result, JValue::Bool(true));
-
-        // Not in array
-        let expr = AstNode::Binary {
-            op: BinaryOp::In,
-            lhs: Box::new(AstNode::number(5.0)),
-            rhs: Box::new(AstNode::Array(vec![
-                AstNode::number(1.0),
-                AstNode::number(2.0),
-                AstNode::number(3.0),
-            ])),
-        };
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        assert_eq!(result, JValue::Bool(false));
-    }
-
-    #[test]
-    fn test_unary_operations() {
-        let mut evaluator = Evaluator::new();
-        let data = JValue::Null;
-
-        // Negation
-        let expr = AstNode::Unary {
-            op: UnaryOp::Negate,
-            operand: Box::new(AstNode::number(5.0)),
-        };
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        assert_eq!(result, JValue::Number(-5.0));
-
-        // Not
-        let expr = AstNode::Unary {
-            op: UnaryOp::Not,
-            operand: Box::new(AstNode::boolean(true)),
-        };
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        assert_eq!(result, JValue::Bool(false));
-    }
-
-    #[test]
-    fn test_array_construction() {
-        let mut evaluator = Evaluator::new();
-        let data = JValue::Null;
-
-        let expr = AstNode::Array(vec![
-            AstNode::number(1.0),
-            AstNode::number(2.0),
-            AstNode::number(3.0),
-        ]);
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        // Whole number literals are preserved as integers
-        assert_eq!(result, JValue::from(serde_json::json!([1, 2, 3])));
-    }
-
-    #[test]
-    fn test_object_construction() {
-        let mut evaluator = Evaluator::new();
-        let data = JValue::Null;
-
-        let expr = AstNode::Object(vec![
-            (AstNode::string("name"), AstNode::string("Alice")),
-            (AstNode::string("age"), AstNode::number(30.0)),
-        ]);
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        // Whole number literals are preserved as integers
-        let mut expected = IndexMap::new();
-        expected.insert("name".to_string(), JValue::string("Alice"));
-        expected.insert("age".to_string(), JValue::Number(30.0));
-        assert_eq!(result, JValue::object(expected));
-    }
-
-    #[test]
-    fn test_conditional() {
-        let mut evaluator = Evaluator::new();
-        let data = JValue::Null;
-
-        // True condition
-        let expr = AstNode::Conditional {
-            condition: Box::new(AstNode::boolean(true)),
-            then_branch: Box::new(AstNode::string("yes")),
-            else_branch: Some(Box::new(AstNode::string("no"))),
-        };
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        assert_eq!(result, JValue::string("yes"));
-
-        // False condition
-        let expr = AstNode::Conditional {
-            condition: Box::new(AstNode::boolean(false)),
-            then_branch: Box::new(AstNode::string("yes")),
-            else_branch: Some(Box::new(AstNode::string("no"))),
-        };
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        assert_eq!(result, JValue::string("no"));
-
-        // No else branch returns undefined (not null)
-        let expr = AstNode::Conditional {
-            condition: Box::new(AstNode::boolean(false)),
-            then_branch: Box::new(AstNode::string("yes")),
-            else_branch: None,
-        };
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        assert_eq!(result, JValue::Undefined);
-    }
-
-    #[test]
-    fn test_block_expression() {
-        let mut evaluator = Evaluator::new();
-        let data = JValue::Null;
-
-        let expr = AstNode::Block(vec![
-            AstNode::number(1.0),
-            AstNode::number(2.0),
-            AstNode::number(3.0),
-        ]);
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        // Block returns the last expression; whole numbers are preserved as integers
-        assert_eq!(result, JValue::from(3i64));
-    }
-
-    #[test]
-    fn test_function_calls() {
-        let mut evaluator = Evaluator::new();
-        let data = JValue::Null;
-
-        // uppercase function
-        let expr = AstNode::Function {
-            name: "uppercase".to_string(),
-            args: vec![AstNode::string("hello")],
-            is_builtin: true,
-        };
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        assert_eq!(result, JValue::string("HELLO"));
-
-        // lowercase function
-        let expr = AstNode::Function {
-            name: "lowercase".to_string(),
-            args: vec![AstNode::string("HELLO")],
-            is_builtin: true,
-        };
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        assert_eq!(result, JValue::string("hello"));
-
-        // length function
-        let expr = AstNode::Function {
-            name: "length".to_string(),
-            args: vec![AstNode::string("hello")],
-            is_builtin: true,
-        };
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        assert_eq!(result, JValue::from(5i64));
-
-        // sum function
-        let expr = AstNode::Function {
-            name: "sum".to_string(),
-            args: vec![AstNode::Array(vec![
-                AstNode::number(1.0),
-                AstNode::number(2.0),
-                AstNode::number(3.0),
-            ])],
-            is_builtin: true,
-        };
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        assert_eq!(result, JValue::Number(6.0));
-
-        // count function
-        let expr = AstNode::Function {
-            name: "count".to_string(),
-            args: vec![AstNode::Array(vec![
-                AstNode::number(1.0),
-                AstNode::number(2.0),
-                AstNode::number(3.0),
-            ])],
-            is_builtin: true,
-        };
-        let result = evaluator.evaluate(&expr, &data).unwrap();
-        assert_eq!(result, JValue::from(3i64));
-    }
-
-    #[test]
-    fn test_complex_nested_data() {
-        let mut evaluator = Evaluator::new();
-        let data = JValue::from(serde_json::json!({
-            "users": [
-                {"name": "Alice", "age": 30},
-                {"name": "Bob", "age": 25},
-                {"name": "Charlie", "age": 35}
-            ],
-            "metadata": {
-                "total": 3,
-                "version": "1.0"
-            }
-        }));
-        // Access nested field
-        let path = AstNode::Path {
-            steps: vec![
-                PathStep::new(AstNode::Name("metadata".to_string())),
-                PathStep::new(AstNode::Name("version".to_string())),
-            ],
-        };
-        let result = evaluator.evaluate(&path, &data).unwrap();
-        assert_eq!(result, JValue::string("1.0"));
-    }
-
-    #[test]
-    fn test_error_handling() {
-        let mut evaluator = Evaluator::new();
-        let data = JValue::Null;
-
-        // Type error: adding string and number
-        let expr = AstNode::Binary {
-            op: BinaryOp::Add,
-            lhs: Box::new(AstNode::string("hello")),
-            rhs: Box::new(AstNode::number(5.0)),
-        };
-        let result = evaluator.evaluate(&expr, &data);
-        assert!(result.is_err());
-
-        // Reference error: undefined function
-        let expr = AstNode::Function {
-            name: "undefined_function".to_string(),
-            args: vec![],
-            is_builtin: false,
-        };
-        let result = evaluator.evaluate(&expr, &data);
-        assert!(result.is_err());
-    }
-
-    #[test]
-    fn test_truthiness() {
-        let evaluator = Evaluator::new();
-
-        assert!(!evaluator.is_truthy(&JValue::Null));
-        assert!(!evaluator.is_truthy(&JValue::Bool(false)));
-        assert!(evaluator.is_truthy(&JValue::Bool(true)));
-        assert!(!evaluator.is_truthy(&JValue::from(0i64)));
-        assert!(evaluator.is_truthy(&JValue::from(1i64)));
-        assert!(!evaluator.is_truthy(&JValue::string("")));
-        assert!(evaluator.is_truthy(&JValue::string("hello")));
-        assert!(!evaluator.is_truthy(&JValue::array(vec![])));
-        assert!(evaluator.is_truthy(&JValue::from(serde_json::json!([1, 2, 3]))));
-    }
-
-    #[test]
-    fn test_integration_with_parser() {
-        use crate::parser::parse;
-
-        let mut evaluator = Evaluator::new();
-        let data = JValue::from(serde_json::json!({
-            "price": 10,
-            "quantity": 5
-        }));
-        // Test simple path
-        let ast = parse("price").unwrap();
-        let result = evaluator.evaluate(&ast, &data).unwrap();
-        assert_eq!(result, JValue::from(10i64));
-
-        // Test arithmetic
-        let ast = parse("price * quantity").unwrap();
-        let result = evaluator.evaluate(&ast, &data).unwrap();
-        // Note: Arithmetic operations produce f64 results in JSON
-        assert_eq!(result, JValue::Number(50.0));
-
-        // Test comparison
-        let ast = parse("price > 5").unwrap();
-        let result = evaluator.evaluate(&ast, &data).unwrap();
-        assert_eq!(result, JValue::Bool(true));
-    }
-
-    #[test]
-    fn test_evaluate_dollar_function_uppercase() {
-        use crate::parser::parse;
-
-        let mut evaluator = Evaluator::new();
-        let ast = parse(r#"$uppercase("hello")"#).unwrap();
-        let empty = JValue::object(IndexMap::new());
-        let result = evaluator.evaluate(&ast, &empty).unwrap();
-        assert_eq!(result, JValue::string("HELLO"));
-    }
-
-    #[test]
-    fn test_evaluate_dollar_function_sum() {
-        use crate::parser::parse;
-
-        let mut evaluator = Evaluator::new();
-        let ast = parse("$sum([1, 2, 3, 4, 5])").unwrap();
-        let empty = JValue::object(IndexMap::new());
-        let result = evaluator.evaluate(&ast, &empty).unwrap();
-        assert_eq!(result, JValue::Number(15.0));
-    }
-
-    #[test]
-    fn test_evaluate_nested_dollar_functions() {
-        use crate::parser::parse;
-
-        let mut evaluator = Evaluator::new();
-        let ast = parse(r#"$length($lowercase("HELLO"))"#).unwrap();
-        let empty = JValue::object(IndexMap::new());
-        let result = evaluator.evaluate(&ast, &empty).unwrap();
-        // length() returns an integer, not a float
-        assert_eq!(result, JValue::Number(5.0));
-    }
-
-    #[test]
-    fn test_array_mapping() {
-        use crate::parser::parse;
-
-        let mut evaluator = Evaluator::new();
-        let data: JValue = serde_json::from_str(
-            r#"{
-            "products": [
-                {"id": 1, "name": "Laptop", "price": 999.99},
-                {"id": 2, "name": "Mouse", "price": 29.99},
-                {"id": 3, "name": "Keyboard", "price": 79.99}
-            ]
-        }"#,
-        )
-        .map(|v: serde_json::Value| JValue::from(v))
-        .unwrap();
-
-        // Test mapping over array to extract field
-        let ast = parse("products.name").unwrap();
-        let result = evaluator.evaluate(&ast, &data).unwrap();
-        assert_eq!(
-            result,
-            JValue::array(vec![
-                JValue::string("Laptop"),
-                JValue::string("Mouse"),
-                JValue::string("Keyboard")
-            ])
-        );
-
-        // Test mapping over array to extract prices
-        let ast = parse("products.price").unwrap();
-        let result = evaluator.evaluate(&ast, &data).unwrap();
-        assert_eq!(
-            result,
-            JValue::array(vec![
-                JValue::Number(999.99),
-                JValue::Number(29.99),
-                JValue::Number(79.99)
-            ])
-        );
-
-        // Test with $sum function on mapped array
-        let ast = parse("$sum(products.price)").unwrap();
-        let result = evaluator.evaluate(&ast, &data).unwrap();
-        assert_eq!(result, JValue::Number(1109.97));
-    }
-
-    #[test]
-    fn test_empty_brackets() {
-        use crate::parser::parse;
-
-        let mut evaluator = Evaluator::new();
-
-        // Test empty brackets on simple value - should wrap in array
-        let data: JValue = JValue::from(serde_json::json!({"foo": "bar"}));
-        let ast = parse("foo[]").unwrap();
-        let result = evaluator.evaluate(&ast, &data).unwrap();
-        assert_eq!(
-            result,
-            JValue::array(vec![JValue::string("bar")]),
-            "Empty brackets should wrap value in array"
-        );
-
-        // Test empty brackets on array - should return array as-is
-        let data2: JValue = JValue::from(serde_json::json!({"arr": [1, 2, 3]}));
-        let ast2 = parse("arr[]").unwrap();
-        let result2 = evaluator.evaluate(&ast2, &data2).unwrap();
-        assert_eq!(
-            result2,
-            JValue::array(vec![
-                JValue::Number(1.0),
-                JValue::Number(2.0),
-                JValue::Number(3.0)
-            ]),
-            "Empty brackets should preserve array"
-        );
-    }
-
-    // ---- Tuple-stream runtime: %/@/# binding operators (Task 5) ----
-    // Expected values below are ground-truthed against jsonata-js 2.x.
-
-    #[test]
-    fn test_index_bind_makes_variable_available_in_next_step() {
-        // `#$o` binds each Order's position; `$o` must resolve in the later step.
-        let data: JValue = serde_json::json!({
-            "Account": {
-                "Order": [
-                    {"OrderID": "o1", "Product": [{"Name": "Hat"}]},
-                    {"OrderID": "o2", "Product": [{"Name": "Cap"}, {"Name": "Sock"}]}
-                ]
-            }
-        })
-        .into();
-        let ast =
-            crate::parser::parse("Account.Order#$o.Product.{ 'name': Name, 'idx': $o }").unwrap();
-        let mut evaluator = Evaluator::new();
-        let result = evaluator.evaluate(&ast, &data).unwrap();
-        assert_eq!(
-            result,
-            serde_json::json!([
-                {"name": "Hat", "idx": 0},
-                {"name": "Cap", "idx": 1},
-                {"name": "Sock", "idx": 1}
-            ])
-            .into()
-        );
-    }
-
-    #[test]
-    fn test_index_bind_with_predicate_stage() {
-        // Mirrors reference joins/index[13]: index binding, then a predicate on
-        // the next step, carrying the index binding through.
-        let data: JValue = serde_json::json!({
-            "Account": {
-                "Order": [
-                    {"Product": [{"ProductID": 1, "Name": "A"}, {"ProductID": 9, "Name": "B"}]},
-                    {"Product": [{"ProductID": 9, "Name": "C"}]}
-                ]
-            }
-        })
-        .into();
-        let ast =
-            crate::parser::parse("Account.Order#$o.Product[ProductID=9].{ 'n': Name, 'idx': $o }")
-                .unwrap();
-        let mut evaluator = Evaluator::new();
-        let result = evaluator.evaluate(&ast, &data).unwrap();
-        assert_eq!(
-            result,
-            serde_json::json!([
-                {"n": "B", "idx": 0},
-                {"n": "C", "idx": 1}
-            ])
-            .into()
-        );
-    }
-
-    #[test]
-    fn test_focus_bind_makes_variable_available_in_next_step() {
-        // NOTE: `Account.Order@$o.Product` is `undefined` in jsonata-js (focus
-        // does NOT advance the context `@`); the variable itself is what carries
-        // forward. This asserts the real jsonata-js behaviour.
-        let data: JValue = serde_json::json!({
-            "Account": {
-                "Order": [
-                    {"OrderID": "o1"},
-                    {"OrderID": "o2"}
-                ]
-            }
-        })
-        .into();
-        let ast = crate::parser::parse("Account.Order@$o.$o.OrderID").unwrap();
-        let mut evaluator = Evaluator::new();
-        let result = evaluator.evaluate(&ast, &data).unwrap();
-        assert_eq!(result, serde_json::json!(["o1", "o2"]).into());
-    }
-
-    #[test]
-    fn test_parent_reference_resolves_to_enclosing_step_value() {
-        let data: JValue = serde_json::json!({
-            "Account": {
-                "Order": [
-                    {"OrderID": "o1", "Product": [{"Name": "Hat"}]}
-                ]
-            }
-        })
-        .into();
-        let ast =
-            crate::parser::parse("Account.Order.Product.{ 'name': Name, 'order': %.OrderID }")
-                .unwrap();
-        let mut evaluator = Evaluator::new();
-        let result = evaluator.evaluate(&ast, &data).unwrap();
-        // A one-item result sequence unwraps to its item, as in jsonata-js.
-        assert_eq!(
-            result,
-            serde_json::json!({"name": "Hat", "order": "o1"}).into()
-        );
-    }
-
-    // Regression tests for a bug where create_tuple_stream/evaluate_sort bound
-    // a tuple-carried `$name`/`!label` key straight into the top scope and then
-    // UNCONDITIONALLY unbound it afterward, deleting (rather than restoring) a
-    // same-named outer `:=` binding that happened to be live in that scope
-    // frame. Expected values below are verified against jsonata-js (2.2.1
-    // reference, `tests/jsonata-js`).
-
-    #[test]
-    fn test_chained_focus_bind_does_not_clobber_outer_variable() {
-        let data: JValue = serde_json::json!({"a": {"b": {"c": 1}}}).into();
-        let ast = crate::parser::parse(r#"($x := "OUT"; a@$x.b@$y.c; $x)"#).unwrap();
-        let mut evaluator = Evaluator::new();
-        let result = evaluator.evaluate(&ast, &data).unwrap();
-        assert_eq!(result, serde_json::json!("OUT").into());
-    }
-
-    #[test]
-    fn test_chained_index_bind_does_not_clobber_outer_variable() {
-        let data: JValue = serde_json::json!({"a": {"b": {"c": 1}}}).into();
-        let ast = crate::parser::parse(r#"($x := "OUT"; a#$x.b#$y.c; $x)"#).unwrap();
-        let mut evaluator = Evaluator::new();
-        let result = evaluator.evaluate(&ast, &data).unwrap();
-        assert_eq!(result, serde_json::json!("OUT").into());
-    }
-
-    #[test]
-    fn test_mixed_focus_and_index_bind_does_not_clobber_outer_variable() {
-        let data: JValue = serde_json::json!({"a": {"b": {"c": 1}}}).into();
-        let ast = crate::parser::parse(r#"($x := "OUT"; a@$x.b#$y.c; $x)"#).unwrap();
-        let mut evaluator = Evaluator::new();
-        let result = evaluator.evaluate(&ast, &data).unwrap();
-        assert_eq!(result, serde_json::json!("OUT").into());
-    }
-
-    #[test]
-    fn test_sort_term_tuple_binding_does_not_clobber_outer_variable() {
-        let data: JValue = serde_json::json!({"items": [{"v": 3}, {"v": 1}, {"v": 2}]}).into();
-        let ast = crate::parser::parse(r#"($x := "OUT"; items@$x.v^(%.v); $x)"#).unwrap();
-        let mut evaluator = Evaluator::new();
-        let result = evaluator.evaluate(&ast, &data).unwrap();
-        assert_eq!(result, serde_json::json!("OUT").into());
-    }
-
-    // --- #196: arrays known to be flat ---------------------------------------
-
-    fn eval_flat(expr: &str, data: &str) -> JValue {
-        let ast = crate::parser::parse(expr).unwrap();
-        let data = JValue::from_json_str(data).unwrap();
-        Evaluator::new().evaluate(&ast, &data).unwrap()
-    }
-
-    fn flat_of(v: &JValue) -> bool {
-        v.as_jarray().expect("an array").is_flat()
-    }
-
-    #[test]
-    fn test_flat_set_where_known() {
-        // A range holds numbers only.
-        assert!(flat_of(&eval_flat("1..5", "{}")));
-        // A step that flattened nothing.
-        assert!(flat_of(&eval_flat("a.b", r#"{"a": [{"b": 1}, {"b": 2}]}"#)));
-        // A `$` step over a flat input shares it, flag included.
-        assert!(flat_of(&eval_flat("v.$", r#"{"v": [1, 2, 3]}"#)));
-        // A constructor over flat parts.
-        assert!(flat_of(&eval_flat("[1..3, 4, v]", r#"{"v": [5, 6]}"#)));
-    }
-
-    #[test]
-    fn test_flat_not_set_over_nested_arrays() {
-        // A step that flattened arrays in may hold arrays from deeper down.
-        assert!(!flat_of(&eval_flat(
-            "a.b",
-            r#"{"a": [{"b": [[1]]}, {"b": 2}]}"#
-        )));
-        // A constructor holding an array, or splicing a non-flat one.
-        assert!(!flat_of(&eval_flat("[1, v]", r#"{"v": [[5], 6]}"#)));
-        assert!(!flat_of(&eval_flat("[[1, 2], 3]", "{}")));
-        // A function building a new array from its arguments.
-        assert!(!flat_of(&eval_flat(
-            "$append(v, [[9]])",
-            r#"{"v": [1, 2]}"#
-        )));
-    }
-
-    #[test]
-    fn test_dollar_step_over_nested_arrays_still_flattens() {
-        let data = r#"{"v": [1, 2], "n": [[1, 2], [3, [4]]]}"#;
-        let json = |e: &str| eval_flat(e, data).to_json_string().unwrap();
-        assert_eq!(json("n.$"), "[1,2,3,[4]]");
-        assert_eq!(json("n.$.$"), "[1,2,3,4]");
-        assert_eq!(json("$append(v, [[9]]).$"), "[1,2,9]");
-        assert_eq!(json("[v, [5]].$"), "[1,2,5]");
-        assert_eq!(json("[1..2, n].$"), "[1,2,1,2,3,[4]]");
-        assert_eq!(json("$sum([1..1000].$)"), "500500");
-    }
-
-    // --- #191: tail loops that make a function on each pass ----------------
-    //
-    // The tail-call trampoline reuses its frame unless a function that can
-    // see it lives on. A function made and dropped on each pass must not
-    // keep the frames, or the stack (and memory) grows with the loop.
-
-    fn peak_depth_of(src: &str) -> (JValue, usize) {
-        let ast = crate::parser::parse(src).unwrap();
-        let mut evaluator = Evaluator::new();
-        let result = evaluator.evaluate(&ast, &JValue::Null).unwrap();
-        (result, evaluator.context.peak_depth)
-    }
-
-    #[test]
-    fn tail_loop_making_a_closure_each_pass_keeps_stack_bounded() {
-        let (result, depth) = peak_depth_of(
-            "($f := function($n, $acc){ ($g := function(){ $n }; \
-             $n = 0 ? $acc : $f($n - 1, $acc + $g())) }; $f(50000, 0))",
-        );
-        assert_eq!(result, JValue::from(1_250_025_000.0));
-        assert!(depth < 16, "scope stack reached {depth} frames");
-    }
-
-    #[test]
-    fn tail_loop_passing_a_lambda_each_pass_keeps_stack_bounded() {
-        let (result, depth) = peak_depth_of(
-            "($f := function($n, $acc){ ($m := $map([$n], function($v){ $v }); \
-             $n = 0 ? $acc : $f($n - 1, $acc + $m)) }; $f(50000, 0))",
-        );
-        assert_eq!(result, JValue::from(1_250_025_000.0));
-        assert!(depth < 16, "scope stack reached {depth} frames");
-    }
-
-    #[test]
-    fn tail_loop_keeps_frames_of_closures_that_escape() {
-        // Each pass's closure goes into the accumulator, so each pass's
-        // frame stays; the closures see their own pass's `$n`.
-        let (result, depth) = peak_depth_of(
-            "($f := function($n, $acc){ ($g := function(){ $n }; \
-             $n = 0 ? $map($acc, function($h){ $h() }) : $f($n - 1, $append($acc, [$g]))) }; $f(50, []))",
-        );
-        let expected: Vec<JValue> = (1..=50).rev().map(|n| JValue::from(n as f64)).collect();
-        assert_eq!(result, JValue::array(expected));
-        assert!(depth > 50, "scope stack reached only {depth} frames");
-    }
-
-    #[test]
-    fn tail_loop_dropping_functions_held_in_values_keeps_stack_bounded() {
-        // Functions held by arrays, objects, other functions' results and a
-        // local tail-recursive maker all go with the pass.
-        for body in [
-            "$a := [function(){ $n }]",
-            "$o := {\"k\": function(){ $n }}",
-            "$q := $map([1, 2], function($v){ function(){ $v } })",
-            "$g := function(){ $n }; $l := [$g]",
-            "$mk := function($k){ $k = 0 ? function(){ $n } : $mk($k - 1) }; $q := $mk(1)",
-        ] {
-            let src = format!(
-                "($f := function($n, $acc){{ ({body}; $n = 0 ? $acc : $f($n - 1, $acc + 1)) }}; \
-                 $f(5000, 0))"
-            );
-            let (result, depth) = peak_depth_of(&src);
-            assert_eq!(result, JValue::from(5000.0), "{body}");
-            assert!(depth < 16, "{body}: scope stack reached {depth} frames");
-        }
-    }
-
-    #[test]
-    fn tail_loop_dropping_many_functions_keeps_stack_bounded() {
-        // Far more functions per pass than any fixed walk budget.
-        for body in [
-            "$fs := $map([1..1000], function($i){ function(){ $i } })",
-            "$u := [{'x': [function(){ 1 }]}, [1..2000].{'a': $}]",
-        ] {
-            let src = format!(
-                "($f := function($n, $acc){{ ({body}; $n = 0 ? $acc : $f($n - 1, $acc + 1)) }}; \
-                 $f(100, 0))"
-            );
-            let (result, depth) = peak_depth_of(&src);
-            assert_eq!(result, JValue::from(100.0), "{body}");
-            assert!(depth < 16, "{body}: scope stack reached {depth} frames");
-        }
-    }
-
-    #[test]
-    fn tail_called_composition_or_local_function_keeps_stack_bounded() {
-        for src in [
-            "($inc := function($x){ $x + 1 }; \
-             $loop := function($n){ $n >= 20000 ? $n : ($inc ~> $loop)($n) }; $loop(0))",
-            "($loop := function($n){ $n >= 20000 ? $n : \
-             ($string ~> function($s){ $loop($number($s) + 1) })($n) }; $loop(0))",
-            "($loop := function($n){ $n >= 20000 ? $n : (function($s){ $loop($s + 1) })($n) }; \
-             $loop(0))",
-        ] {
-            let (result, depth) = peak_depth_of(src);
-            assert_eq!(result, JValue::from(20000.0), "{src}");
-            assert!(depth < 16, "{src}: scope stack reached {depth} frames");
-        }
-    }
-
-    #[test]
-    fn kept_frame_is_not_walked_again_each_pass() {
-        // The first pass's frame owns a large array and stays for a closure
-        // passed along every pass; deciding again on each pass that it
-        // stays must not walk the array again.
-        let start = std::time::Instant::now();
-        let (result, _) = peak_depth_of(
-            "($f := function($k, $keep){ ($big := $k = 5000 ? [1..20000] : []; \
-             $k = 0 ? $keep() : $f($k - 1, $k = 5000 ? function(){ $k } : $keep)) }; \
-             $f(5000, function(){ 0 }))",
-        );
-        assert_eq!(result, JValue::from(5000.0));
-        let elapsed = start.elapsed();
-        assert!(elapsed.as_secs() < 3, "took {elapsed:?}");
-    }
-
-    #[test]
-    fn tail_loop_passing_a_chain_of_closures_stays_linear() {
-        // Each pass's closure captures the previous one, so the frames stay
-        // (each closure may see its own); deciding that must not walk the
-        // chain, or the loop takes quadratic time.
-        // Dropping the chain of 20000 closures at the end recurses through
-        // it, which a test thread's default stack does not hold.
-        let elapsed = std::thread::Builder::new()
-            .stack_size(512 << 20)
-            .spawn(|| {
-                let start = std::time::Instant::now();
-                let (result, _) = peak_depth_of(
-                    "($f := function($n, $prev){ $n = 0 ? 'done' : $f($n - 1, function(){ $prev() + 1 }) }; \
-                     $f(20000, function(){ 0 }))",
-                );
-                assert_eq!(result, JValue::from("done"));
-                start.elapsed()
-            })
-            .unwrap()
-            .join()
-            .unwrap();
-        assert!(elapsed.as_secs() < 5, "took {elapsed:?}");
-    }
-
-    // --- #197: a step's compiled body is cached on the step -----------------
-
-    mod step_cache {
-        use super::*;
-
-        fn step_compiles() -> usize {
-            STEP_COMPILES.with(|n| n.get())
-        }
-
-        fn jv(s: &str) -> JValue {
-            JValue::from_json_str(s).unwrap()
-        }
-
-        fn big(n: usize) -> JValue {
-            let items: Vec<String> = (0..n)
-                .map(|i| {
-                    format!(
-                        r#"{{"items": [{{"x": {i}, "y": "a"}}, {{"x": {}, "y": "b"}}, {{"x": 0, "y": "c"}}]}}"#,
-                        i + 1
-                    )
-                })
-                .collect();
-            jv(&format!(r#"{{"big": [{}]}}"#, items.join(",")))
-        }
-
-        fn assert_map_rows(result: &JValue) {
-            let JValue::Array(rows) = result else {
-                panic!("expected an array, got {result:?}")
-            };
-            assert_eq!(rows.len(), 200);
-            assert_eq!(
-                rows[1],
-                jv(r#"[{"a": 1, "b": "a"}, {"a": 2, "b": "b"}, {"a": 0, "b": "c"}]"#)
-            );
-        }
-
-        #[test]
-        fn constructor_in_a_function_body_compiles_once_per_evaluator() {
-            // Before #197 the step compiled once per call: 200 times per
-            // evaluation. Now once per evaluator, for an inline function and
-            // for a stored one, whose body is a clone with the same step ids.
-            let data = big(200);
-            for src in [
-                r#"$map(big, function($v){ $v.items.{"a": x, "b": y} })"#,
-                r#"( $f := function($v){ $v.items.{"a": x, "b": y} }; $map(big, $f) )"#,
-                r#"( $f := function($v){ $v.items.{"a": x, "b": y} }; $map(big, function($v){ $f($v) }) )"#,
-            ] {
-                let ast = parser::parse(src).unwrap();
-                for _ in 0..2 {
-                    let before = step_compiles();
-                    assert_map_rows(&Evaluator::new().evaluate(&ast, &data).unwrap());
-                    assert_eq!(step_compiles() - before, 1, "{src}");
-                }
-                // One evaluator over several evaluations keeps its cache.
-                let mut evaluator = Evaluator::new();
-                let before = step_compiles();
-                for _ in 0..3 {
-                    assert_map_rows(&evaluator.evaluate(&ast, &data).unwrap());
-                }
-                assert_eq!(step_compiles() - before, 1, "{src}");
-            }
-        }
-
-        #[test]
-        fn alternating_steps_each_compile_once() {
-            // Two cached steps run in turn, 200 times each: the second one
-            // moves the first out of the last-used slot into the map.
-            let data = big(200);
-            let ast = parser::parse(
-                r#"$map(big, function($v){ [$v.items.{"a": x}, $v.items.("b" & y)] })"#,
-            )
-            .unwrap();
-            let before = step_compiles();
-            let result = Evaluator::new().evaluate(&ast, &data).unwrap();
-            assert_eq!(step_compiles() - before, 2);
-            let JValue::Array(rows) = &result else {
-                panic!("expected an array, got {result:?}")
-            };
-            assert_eq!(
-                rows[1],
-                jv(r#"[{"a": 1}, {"a": 2}, {"a": 0}, "ba", "bb", "bc"]"#)
-            );
-        }
-
-        #[test]
-        fn cache_is_bounded() {
-            // `$eval` parses new steps each time; the cache drops its
-            // entries rather than growing without limit.
-            let data = jv(r#"{"p": [{"a": 1}, {"a": 2}]}"#);
-            let mut evaluator = Evaluator::new();
-            let ast = parser::parse(r#"[1..5000].$eval('p.{"a": a}', $$)"#).unwrap();
-            let before = step_compiles();
-            let result = evaluator.evaluate(&ast, &data).unwrap();
-            // Each parsed `p.{...}` once, and the outer `.$eval(...)` step.
-            assert_eq!(step_compiles() - before, 5001);
-            let JValue::Array(rows) = &result else {
-                panic!("expected an array, got {result:?}")
-            };
-            assert_eq!(rows.len(), 10000);
-            let cached = evaluator.step_bodies.len();
-            assert!(cached > 0 && cached <= MAX_STEP_BODIES + 1, "{cached}");
-        }
-
-        #[test]
-        fn each_parsed_step_has_its_own_id() {
-            // Two steps sharing an id would share a cache entry.
-            let ast = parser::parse("a.b.c").unwrap();
-            let AstNode::Path { steps } = &ast else {
-                panic!("expected a path, got {ast:?}")
-            };
-            let ids: std::collections::HashSet<u64> =
-                steps.iter().map(|step| step.id.get()).collect();
-            assert_eq!(ids.len(), steps.len());
-        }
-
-        #[test]
-        fn top_level_step_compiles_once_per_evaluator() {
-            let data =
-                jv(r#"{"products": [{"name": "a", "price": 1}, {"name": "b", "price": 2}]}"#);
-            let ast = parser::parse(r#"products.{"n": name, "p": price}"#).unwrap();
-            let mut evaluator = Evaluator::new();
-            let before = step_compiles();
-            for _ in 0..3 {
-                assert_eq!(
-                    evaluator.evaluate(&ast, &data).unwrap(),
-                    jv(r#"[{"n": "a", "p": 1}, {"n": "b", "p": 2}]"#)
-                );
-            }
-            assert_eq!(step_compiles() - before, 1);
-        }
-
-        #[test]
-        fn step_that_does_not_compile_is_tried_once() {
-            // `$f` is neither a parameter nor compilable, so the step runs on
-            // the tree-walker; the failed compile is remembered too.
-            let data = big(50);
-            let ast = parser::parse(
-                r#"( $f := function($x){ $x & "!" }; $map(big, function($v){ $v.items.{"a": $f(y)} }) )"#,
-            )
-            .unwrap();
-            let before = step_compiles();
-            let result = Evaluator::new().evaluate(&ast, &data).unwrap();
-            assert_eq!(step_compiles() - before, 1);
-            let JValue::Array(rows) = &result else {
-                panic!("expected an array, got {result:?}")
-            };
-            assert_eq!(rows[0], jv(r#"[{"a": "a!"}, {"a": "b!"}, {"a": "c!"}]"#));
-        }
-
-        #[test]
-        fn shadowing_is_checked_on_every_use_of_the_cached_step() {
-            // The same cached step runs with `$string` the builtin, then bound
-            // to a function in the call's own block, then the builtin again
-            // (values from jsonata-js 2.x). Compiled once all the same.
-            let data = jv(r#"{"d": {"items": [{"x": 1}, {"x": 2}, {"x": 3}]}}"#);
-            for (body, constructs) in [
-                (r#"$v.items.{"s": $string(x)}"#, true),
-                (r#"$v.items.($string(x))"#, false),
-            ] {
-                for order in [[false, true, false], [true, false, true]] {
-                    let calls: Vec<String> = order.iter().map(|s| format!("$f(d, {s})")).collect();
-                    let src = format!(
-                        r#"( $f := function($v, $s){{ ( $s ? $string := function($x){{ "z" }} : 0; {body} ) }}; [{}] )"#,
-                        calls.join(", ")
-                    );
-                    let ast = parser::parse(&src).unwrap();
-                    let before = step_compiles();
-                    let result = Evaluator::new().evaluate(&ast, &data).unwrap();
-                    assert_eq!(step_compiles() - before, 1, "{src}");
-                    let expected: Vec<JValue> = order
-                        .iter()
-                        .flat_map(|&shadowed| {
-                            ["1", "2", "3"].map(|x| if shadowed { "z" } else { x })
-                        })
-                        .map(|s| {
-                            if constructs {
-                                jv(&format!(r#"{{"s": "{s}"}}"#))
-                            } else {
-                                JValue::from(s)
-                            }
-                        })
-                        .collect();
-                    assert_eq!(result, JValue::array(expected), "{src}");
-                }
-            }
-        }
     }
 }

@@ -61,7 +61,11 @@ impl Pattern {
     }
 
     /// The first match at or after a byte with its groups, the whole match first.
-    pub fn captures_at(&self, text: &str, from: usize) -> Result<Option<Vec<Option<Span>>>, String> {
+    pub fn captures_at(
+        &self,
+        text: &str,
+        from: usize,
+    ) -> Result<Option<Vec<Option<Span>>>, String> {
         match self.regex.captures_from_pos(text, from) {
             Ok(found) => Ok(found.map(|groups| {
                 (0..groups.len()).map(|at| groups.get(at).map(|g| (g.start(), g.end()))).collect()

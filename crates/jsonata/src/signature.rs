@@ -84,7 +84,7 @@ impl ParamType {
             (ParamType::Number, JValue::Number(_)) => true,
             (ParamType::Boolean, JValue::Bool(_)) => true,
             (ParamType::Object, JValue::Object(_)) => true,
-            
+
             (ParamType::Function(_), JValue::Lambda { .. })
             | (ParamType::Function(_), JValue::Builtin { .. }) => true,
             (ParamType::Array(elem_type), JValue::Array(arr)) => {
@@ -143,7 +143,6 @@ fn type_symbol(value: &JValue) -> char {
         // one), so it matches the `f` half of unions like `(sf)` in
         // `$match`/`$replace`/`$split`/`$contains`.
         JValue::Regex { .. } => 'f',
-        
     }
 }
 
@@ -239,11 +238,7 @@ impl Signature {
         }
 
         // Parse parameters (separated by -)
-        let params = if param_str.is_empty() {
-            Vec::new()
-        } else {
-            Self::parse_params(param_str)?
-        };
+        let params = if param_str.is_empty() { Vec::new() } else { Self::parse_params(param_str)? };
 
         let full_regex = Self::compile_full_regex(&params);
 
@@ -410,7 +405,7 @@ impl Signature {
                             None => {
                                 return Err(SignatureError::InvalidSignature(
                                     "Unexpected end in function subtype".to_string(),
-                                ))
+                                ));
                             }
                         }
                     }
@@ -442,10 +437,7 @@ impl Signature {
         let max = self.params.len();
 
         if actual < required || (!unbounded && actual > max) {
-            return Err(SignatureError::ArgumentCountMismatch {
-                expected: required,
-                actual,
-            });
+            return Err(SignatureError::ArgumentCountMismatch { expected: required, actual });
         }
 
         Ok(())
@@ -468,8 +460,7 @@ impl Signature {
         args: &[JValue],
         context: &JValue,
     ) -> Result<Vec<JValue>, SignatureError> {
-        self.validate_and_coerce_counted(args, context)
-            .map(|(coerced, _)| coerced)
+        self.validate_and_coerce_counted(args, context).map(|(coerced, _)| coerced)
     }
 
     /// As `validate_and_coerce`, but also reports how many parameters were
@@ -625,164 +616,6 @@ impl Signature {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn test_signature_validation() {
-        // one required string, one optional number (same shape Signature::new
-        // used to build directly)
-        let sig = Signature::parse("<sn?:s>").expect("valid signature");
-
-        // Valid: 1 required arg provided
-        assert!(sig.validate_arg_count(1).is_ok());
-
-        // Valid: both args provided
-        assert!(sig.validate_arg_count(2).is_ok());
-
-        // Invalid: too few args
-        assert!(sig.validate_arg_count(0).is_err());
-
-        // Invalid: too many args
-        assert!(sig.validate_arg_count(3).is_err());
-    }
-
-    #[test]
-    fn test_parse_signature_with_repeat_modifier() {
-        // "<n+n:o>" must parse into exactly 2 params: a repeatable number,
-        // then a required number.
-        let sig = Signature::parse("<n+n:o>").expect("valid signature");
-        assert_eq!(sig.params.len(), 2);
-        assert_eq!(sig.params[0].param_type, ParamType::Number);
-        assert!(!sig.params[0].optional);
-        assert_eq!(sig.params[1].param_type, ParamType::Number);
-        assert!(!sig.params[1].optional);
-    }
-
-    #[test]
-    fn test_repeat_param_allows_more_args_than_declared_slots() {
-        // "<n+n>" (2 type-slots, one repeatable) must accept 3 args, whereas
-        // "<nn>" (2 required, non-repeatable slots) must reject 3 args.
-        let repeating = Signature::parse("<n+n:o>").expect("valid signature");
-        assert!(repeating.validate_arg_count(3).is_ok());
-
-        let non_repeating = Signature::parse("<nn:o>").expect("valid signature");
-        assert!(non_repeating.validate_arg_count(3).is_err());
-    }
-
-    #[test]
-    fn test_repeat_param_coerces_all_matched_args() {
-        // <n+n:o> called with (1, 2, 3): the repeat consumes 2 numbers, the
-        // final required slot consumes the 3rd. All 3 must appear in order.
-        let sig = Signature::parse("<n+n:o>").expect("valid signature");
-        let args = vec![
-            JValue::Number(1.0),
-            JValue::Number(2.0),
-            JValue::Number(3.0),
-        ];
-        let coerced = sig
-            .validate_and_coerce(&args, &JValue::Undefined)
-            .expect("should validate");
-        assert_eq!(coerced, args);
-    }
-
-    #[test]
-    fn test_repeat_param_rejects_wrong_type_within_repeat() {
-        // <n+> with (1, 2, "x"): the 3rd arg breaks the all-numbers repeat,
-        // and there's nothing else in the signature to absorb a string, so
-        // the whole match fails -> T0410-class error (ArgumentTypeMismatch).
-        let sig = Signature::parse("<n+:o>").expect("valid signature");
-        let args = vec![
-            JValue::Number(1.0),
-            JValue::Number(2.0),
-            JValue::string("x"),
-        ];
-        let result = sig.validate_and_coerce(&args, &JValue::Undefined);
-        assert!(
-            matches!(result, Err(SignatureError::ArgumentTypeMismatch { .. })),
-            "expected ArgumentTypeMismatch, got {:?}",
-            result
-        );
-    }
-
-    #[test]
-    fn test_context_substitution_success() {
-        // <n+s-:a<n>> called with (1, 2) and a string context: the omitted
-        // 3rd (context-fallback) argument should be filled from the context.
-        let sig = Signature::parse("<n+s-:a<n>>").expect("valid signature");
-        let args = vec![JValue::Number(1.0), JValue::Number(2.0)];
-        let context = JValue::string("b");
-        let coerced = sig
-            .validate_and_coerce(&args, &context)
-            .expect("should validate using context fallback");
-        assert_eq!(
-            coerced,
-            vec![
-                JValue::Number(1.0),
-                JValue::Number(2.0),
-                JValue::string("b")
-            ]
-        );
-    }
-
-    #[test]
-    fn test_context_substitution_type_mismatch() {
-        // <s-:s> called with 0 args and a NUMBER context: the context type
-        // doesn't match the expected string type -> distinct T0411-class error.
-        let sig = Signature::parse("<s-:s>").expect("valid signature");
-        let args: Vec<JValue> = vec![];
-        let context = JValue::Number(42.0);
-        let result = sig.validate_and_coerce(&args, &context);
-        assert!(
-            matches!(result, Err(SignatureError::ContextTypeMismatch { .. })),
-            "expected ContextTypeMismatch, got {:?}",
-            result
-        );
-    }
-
-    #[test]
-    fn test_array_subtype_mismatch_within_repeat() {
-        // <a<n>+:o> called with an array containing a non-number element:
-        // the repeat's array-subtype check must still fire (T0412-class).
-        let sig = Signature::parse("<a<n>+:o>").expect("valid signature");
-        let bad_array = JValue::array(vec![JValue::string("x")]);
-        let args = vec![bad_array];
-        let result = sig.validate_and_coerce(&args, &JValue::Undefined);
-        assert!(
-            matches!(result, Err(SignatureError::ArrayTypeMismatch { .. })),
-            "expected ArrayTypeMismatch, got {:?}",
-            result
-        );
-    }
-
-    #[test]
-    fn test_repeat_with_leading_optional_does_not_spuriously_error() {
-        // <s?n+:a<n>> called with (1, 2, 3): the optional leading string slot
-        // matches zero characters (none of the 3 args is a string) and gets
-        // "phantom-assigned" args[0] per signature.js's own algorithm, while
-        // the repeat consumes args[1] and args[2] AND reads one position past
-        // the end of `args` (args[3], which doesn't exist). That out-of-bounds
-        // read must resolve to JValue::Undefined WITHOUT tripping the
-        // "explicit null/undefined for a non-nullable required type" error,
-        // since it was never actually supplied by the caller.
-        let sig = Signature::parse("<s?n+:a<n>>").expect("valid signature");
-        let args = vec![
-            JValue::Number(1.0),
-            JValue::Number(2.0),
-            JValue::Number(3.0),
-        ];
-        let coerced = sig
-            .validate_and_coerce(&args, &JValue::Undefined)
-            .expect("must not error on out-of-bounds repeat padding");
-        // Only the first 2 entries matter to callers (lambda binding only
-        // uses as many entries as there are declared params), but the full
-        // vector must not be an error.
-        assert_eq!(coerced[0], JValue::Number(1.0));
-        assert_eq!(coerced[1], JValue::Number(2.0));
-    }
-}
-
 // ── Builtin signature lookup ────────────────────────────────────────────────
 
 /// Look up a builtin's parsed signature, or `None` if it has no declared one.
@@ -821,204 +654,4 @@ pub(crate) fn builtin_signature(name: &str) -> Option<&'static Signature> {
                 .collect()
         })
         .get(name)
-}
-
-#[cfg(test)]
-mod builtin_signature_table_tests {
-    use super::*;
-
-    #[test]
-    fn every_reference_signature_parses() {
-        // A signature that fails to parse would panic the lookup-cache build
-        // at runtime, so assert on the table here with a readable report.
-        let declared: Vec<(&str, &str)> = crate::builtins::BUILTINS
-            .iter()
-            .filter_map(|s| s.signature.map(|sig| (s.name, sig)))
-            .collect();
-        // Explicit format arguments rather than inline `{name}` captures:
-        // CodeQL's Rust analysis does not see implicit captures and reports
-        // the binding as unused.
-        let bad: Vec<String> = declared
-            .iter()
-            .filter_map(|(name, sig)| {
-                Signature::parse(sig)
-                    .err()
-                    .map(|e| format!("{} {}: {}", name, sig, e))
-            })
-            .collect();
-        assert!(
-            bad.is_empty(),
-            "{} of {} failed:\n{}",
-            bad.len(),
-            declared.len(),
-            bad.join("\n")
-        );
-        assert_eq!(declared.len(), 61);
-    }
-
-    /// The signatures declared in `builtins::BUILTINS` must match the pinned
-    /// jsonata-js exactly, both in which names they cover and in what each
-    /// maps to.
-    ///
-    /// This table had silently drifted to a strict *subset* -- 55 of the
-    /// reference's 63, every one byte-identical, with eight simply absent
-    /// (#126 group 2). A missing entry is not a weaker check but no check at
-    /// all: `validate_builtin_args` returns `Ok(None)` for a name with no
-    /// signature, so those six builtins validated nothing and hand-rolled
-    /// their own arity and type guards instead. Subset drift is invisible
-    /// precisely because everything present is correct, which is what this
-    /// test exists to catch.
-    ///
-    /// Regenerate the fixture with `node scripts/gen_fastpath_corpus.js`.
-    #[test]
-    fn signature_table_matches_reference() {
-        // Two builtins the reference declares that jsonata-core does not
-        // implement at all. Removing a name from here without adding the
-        // builtin is the mistake this list is shaped to prevent.
-        const NOT_IMPLEMENTED: &[&str] = &[
-            // `$clone` exists only as the transform operator's internal deep
-            // copy here; there is no user-facing builtin to bind it to.
-            "clone",
-            // `$eval` is implemented, but in `evaluate_function_call` rather
-            // than `dispatch_pure` -- it needs the evaluator. Giving it a
-            // signature would newly validate that arm, which is its own
-            // change with its own blast radius.
-            "eval",
-        ];
-
-        let fixture_text = std::fs::read_to_string(
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("tests/fixtures/builtin_signatures.json"),
-        )
-        .expect("tests/fixtures/builtin_signatures.json should exist");
-        let reference: std::collections::BTreeMap<String, String> =
-            serde_json::from_str(&fixture_text).expect("fixture should be valid JSON");
-
-        let ours: std::collections::BTreeMap<&str, &str> = crate::builtins::BUILTINS
-            .iter()
-            .filter_map(|s| s.signature.map(|sig| (s.name, sig)))
-            .collect();
-
-        let mut wrong = Vec::new();
-        let mut missing = Vec::new();
-        for (name, expected) in &reference {
-            if NOT_IMPLEMENTED.contains(&name.as_str()) {
-                assert!(
-                    !ours.contains_key(name.as_str()),
-                    "{} is listed as not implemented but has a signature",
-                    name
-                );
-                continue;
-            }
-            match ours.get(name.as_str()) {
-                None => missing.push(name.clone()),
-                Some(got) if got != expected => {
-                    wrong.push(format!("{}: ours {}, reference {}", name, got, expected))
-                }
-                Some(_) => {}
-            }
-        }
-        let extra: Vec<&str> = ours
-            .keys()
-            .copied()
-            .filter(|n| !reference.contains_key(*n))
-            .collect();
-
-        assert!(
-            missing.is_empty() && wrong.is_empty() && extra.is_empty(),
-            "signature table drifted from jsonata-js:\n  missing: {:?}\n  wrong: {:?}\n  not in reference: {:?}",
-            missing,
-            wrong,
-            extra
-        );
-    }
-
-    #[test]
-    fn lookup_returns_parsed_signatures() {
-        assert!(builtin_signature("count").is_some());
-        assert!(builtin_signature("reverse").is_some());
-        assert!(builtin_signature("nosuchfunction").is_none());
-    }
-
-    #[test]
-    fn array_type_accepts_any_single_value() {
-        // The property that makes `$reverse(1)` == [1] and `$count(null)` == 1.
-        let sig = builtin_signature("count").expect("count has a signature");
-        for arg in [
-            JValue::Number(1.0),
-            JValue::Null,
-            JValue::Bool(true),
-            JValue::string("s"),
-        ] {
-            assert!(
-                sig.validate_and_coerce(std::slice::from_ref(&arg), &JValue::Undefined)
-                    .is_ok(),
-                "count should accept {arg:?} as a singleton"
-            );
-        }
-    }
-
-    #[test]
-    fn null_and_missing_are_distinct() {
-        // Both are rejected by `<n-:n>`, but for different reasons, and callers
-        // depend on telling them apart: a null is a genuine type error (T0410),
-        // while a missing argument is the signal to return undefined.
-        let sig = builtin_signature("abs").expect("abs has a signature");
-        assert!(matches!(
-            sig.validate_and_coerce(&[JValue::Null], &JValue::Undefined),
-            Err(SignatureError::ArgumentTypeMismatch { .. })
-        ));
-        // A missing argument matches `m` and passes straight through, leaving
-        // the answer to the function: `$abs(missing)` is undefined,
-        // `$count(missing)` is 0, `$exists(missing)` is false. The validator
-        // does not and cannot decide that.
-        assert_eq!(
-            sig.validate_and_coerce(&[JValue::Undefined], &JValue::Undefined)
-                .unwrap(),
-            vec![JValue::Undefined]
-        );
-    }
-
-    #[test]
-    fn null_reaches_the_array_class_instead_of_short_circuiting() {
-        // The counterpart: `a` accepts null and wraps it, so `$count(null)` is
-        // 1 rather than 0. Before, null short-circuited as "undefined argument"
-        // and never reached the regex at all.
-        let sig = builtin_signature("count").expect("count has a signature");
-        assert_eq!(
-            sig.validate_and_coerce(&[JValue::Null], &JValue::Undefined)
-                .unwrap(),
-            vec![JValue::array(vec![JValue::Null])]
-        );
-    }
-
-    #[test]
-    fn choice_group_with_parameterized_type_is_s0402() {
-        // signature.js:118 recognises `(` ... `<` ... `)` specifically in order
-        // to reject it. Ours used to fail while still reading characters, so
-        // the shape surfaced as an uncoded "invalid type character" error.
-        let err = Signature::parse("<(sa<n>)>").expect_err("choice group with `<` is rejected");
-        assert!(
-            matches!(err, SignatureError::ChoiceGroupParameterized { .. }),
-            "expected ChoiceGroupParameterized, got {err:?}"
-        );
-        assert!(err.to_string().contains("S0402"), "got {err}");
-    }
-
-    #[test]
-    fn type_parameter_on_a_non_container_is_s0401() {
-        // `<` may only follow `a` or `f`. Upstream raises this at parse time,
-        // so it needs to be matchable as a variant, not a string.
-        let err = Signature::parse("<n<s>>").expect_err("`n<s>` is rejected");
-        assert!(
-            matches!(err, SignatureError::TypeParameterNotAllowed { .. }),
-            "expected TypeParameterNotAllowed, got {err:?}"
-        );
-        assert!(err.to_string().contains("S0401"), "got {err}");
-    }
-
-    #[test]
-    fn plain_choice_group_still_parses() {
-        Signature::parse("<(sa)>").expect("a choice group without `<` is valid");
-    }
 }

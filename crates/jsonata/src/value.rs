@@ -38,8 +38,6 @@ pub enum JValue {
         pattern: Rc<str>,
         flags: Rc<str>,
     },
-
-
 }
 
 // ── JArray ───────────────────────────────────────────────────────────────────
@@ -118,10 +116,7 @@ impl JArray {
             !flat || !items.iter().any(flattens_in_step),
             "array marked flat holds an array"
         );
-        JArray {
-            flat,
-            ..JArray::new(items)
-        }
+        JArray { flat, ..JArray::new(items) }
     }
 
     /// True when the items are known to hold no array that a path step
@@ -472,7 +467,7 @@ fn frees_container(value: &JValue) -> bool {
     match value {
         JValue::Array(arr) => Rc::strong_count(&arr.items) == 1 && !arr.items.0.is_empty(),
         JValue::Object(map) => frees_map(map),
-        
+
         _ => false,
     }
 }
@@ -492,7 +487,7 @@ fn frees_nested(value: &JValue) -> bool {
             Rc::strong_count(&arr.items) == 1 && arr.items.0.iter().any(frees_container)
         }
         JValue::Object(map) => frees_nested_map(map),
-        
+
         _ => false,
     }
 }
@@ -502,8 +497,6 @@ fn frees_nested(value: &JValue) -> bool {
 fn frees_nested_map(map: &Rc<JMap>) -> bool {
     Rc::strong_count(map) == 1 && map.0.values().any(frees_container)
 }
-
-
 
 /// Drop `values` without recursing deeper than two levels at a time: each
 /// value whose drop would go deeper is taken apart on a heap work-list. The
@@ -526,7 +519,7 @@ fn drop_deep(values: impl Iterator<Item = JValue>) {
                     pending.extend(map.0.drain(..).map(|(_, value)| value).filter(frees_nested));
                 }
             }
-            
+
             _ => {}
         }
         // `value`'s payload is empty now (or, held by a `Weak`, not freed
@@ -571,7 +564,7 @@ impl JValue {
     pub fn is_object(&self) -> bool {
         match self {
             JValue::Object(_) => true,
-            
+
             _ => false,
         }
     }
@@ -581,10 +574,7 @@ impl JValue {
     /// hot paths pay nothing when no lazy value is involved.
     #[inline]
     pub fn is_lazy(&self) -> bool {
-        
-        {
-            false
-        }
+        { false }
     }
 
     #[inline]
@@ -601,10 +591,7 @@ impl JValue {
     pub fn is_function(&self) -> bool {
         // A regex is a function too: called with a string, it gives the
         // first match, as jsonata-js `evaluateRegex`'s closure does (#205).
-        matches!(
-            self,
-            JValue::Lambda { .. } | JValue::Builtin { .. } | JValue::Regex { .. }
-        )
+        matches!(self, JValue::Lambda { .. } | JValue::Builtin { .. } | JValue::Regex { .. })
     }
 
     #[inline]
@@ -676,7 +663,7 @@ impl JValue {
     pub fn as_object(&self) -> Option<&IndexMap<String, JValue>> {
         match self {
             JValue::Object(map) => Some(map),
-            
+
             _ => None,
         }
     }
@@ -725,10 +712,9 @@ impl JValue {
     #[inline]
     pub fn bare(&self) -> JValue {
         match self {
-            JValue::Array(arr) if arr.outer_wrapper => JValue::Array(JArray {
-                outer_wrapper: false,
-                ..arr.clone()
-            }),
+            JValue::Array(arr) if arr.outer_wrapper => {
+                JValue::Array(JArray { outer_wrapper: false, ..arr.clone() })
+            }
             other => other.clone(),
         }
     }
@@ -814,29 +800,20 @@ impl JValue {
     /// An array built by the evaluator (jsonata-js `createSequence()`).
     #[inline]
     pub fn sequence(v: Vec<JValue>) -> Self {
-        JValue::Array(JArray {
-            sequence: true,
-            ..JArray::new(v)
-        })
+        JValue::Array(JArray { sequence: true, ..JArray::new(v) })
     }
 
     /// `JValue::sequence` for items the caller knows hold no array a path
     /// step flattens; see [`JArray::new_flat`].
     #[inline]
     pub fn sequence_flat(v: Vec<JValue>, flat: bool) -> Self {
-        JValue::Array(JArray {
-            sequence: true,
-            ..JArray::new_flat(v, flat)
-        })
+        JValue::Array(JArray { sequence: true, ..JArray::new_flat(v, flat) })
     }
 
     /// An array built by the `[...]` array constructor.
     #[inline]
     pub fn cons(v: Vec<JValue>) -> Self {
-        JValue::Array(JArray {
-            cons: true,
-            ..JArray::new(v)
-        })
+        JValue::Array(JArray { cons: true, ..JArray::new(v) })
     }
 
     #[inline]
@@ -852,10 +829,7 @@ impl JValue {
 
     #[inline]
     pub fn regex(pattern: impl Into<Rc<str>>, flags: impl Into<Rc<str>>) -> Self {
-        JValue::Regex {
-            pattern: pattern.into(),
-            flags: flags.into(),
-        }
+        JValue::Regex { pattern: pattern.into(), flags: flags.into() }
     }
 }
 
@@ -983,14 +957,8 @@ impl PartialEq for JValue {
             (JValue::Lambda(a), JValue::Lambda(b)) => Rc::ptr_eq(a, b),
             (JValue::Builtin { name: a }, JValue::Builtin { name: b }) => a == b,
             (
-                JValue::Regex {
-                    pattern: ap,
-                    flags: af,
-                },
-                JValue::Regex {
-                    pattern: bp,
-                    flags: bf,
-                },
+                JValue::Regex { pattern: ap, flags: af },
+                JValue::Regex { pattern: bp, flags: bf },
             ) => ap == bp && af == bf,
             // `PartialEq` cannot return `Result`, so a conversion failure on either side
             // here is swallowed and yields `false` (not-equal) rather than raising. This
@@ -1000,9 +968,6 @@ impl PartialEq for JValue {
             // (the `=`/`!=` operators, the `in` operator) are responsible for calling
             // `normalize_lazy` themselves *before* reaching here -- see the equality
             // operator handling and `in_operator` in `evaluator.rs`.
-            
-            
-            
             _ => false,
         }
     }
@@ -1041,7 +1006,6 @@ impl fmt::Display for JValue {
             JValue::Lambda(_) => write!(f, "\"<lambda>\""),
             JValue::Builtin { name } => write!(f, "\"<builtin:{}>\"", name),
             JValue::Regex { pattern, flags } => write!(f, "\"<regex:/{}/{}>\"", pattern, flags),
-            
         }
     }
 }
@@ -1142,7 +1106,6 @@ impl Serialize for JValue {
             JValue::Lambda { .. } | JValue::Builtin { .. } | JValue::Regex { .. } => {
                 serializer.serialize_str("")
             }
-            
         }
     }
 }
@@ -1311,16 +1274,13 @@ impl From<&JValue> for serde_json::Value {
                 serde_json::Value::Array(arr.iter().map(serde_json::Value::from).collect())
             }
             JValue::Object(map) => {
-                let m: serde_json::Map<String, serde_json::Value> = map
-                    .iter()
-                    .map(|(k, v)| (k.clone(), serde_json::Value::from(v)))
-                    .collect();
+                let m: serde_json::Map<String, serde_json::Value> =
+                    map.iter().map(|(k, v)| (k.clone(), serde_json::Value::from(v))).collect();
                 serde_json::Value::Object(m)
             }
             JValue::Lambda { .. } | JValue::Builtin { .. } | JValue::Regex { .. } => {
                 serde_json::Value::Null
             }
-            
         }
     }
 }
@@ -1379,389 +1339,3 @@ macro_rules! jvalue {
 }
 
 // ── Tests ────────────────────────────────────────────────────────────────────
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn test_clone_is_cheap() {
-        // Array clone should be O(1) — same Rc pointer
-        let arr = JValue::array(vec![
-            JValue::from(1i64),
-            JValue::from(2i64),
-            JValue::from(3i64),
-        ]);
-        let arr2 = arr.clone();
-        if let (JValue::Array(a), JValue::Array(b)) = (&arr, &arr2) {
-            assert!(JArray::ptr_eq(a, b));
-        } else {
-            panic!("expected arrays");
-        }
-
-        // Object clone should be O(1)
-        let mut map = IndexMap::new();
-        map.insert("x".to_string(), JValue::from(1i64));
-        let obj = JValue::object(map);
-        let obj2 = obj.clone();
-        if let (JValue::Object(a), JValue::Object(b)) = (&obj, &obj2) {
-            assert!(Rc::ptr_eq(a, b));
-        } else {
-            panic!("expected objects");
-        }
-
-        // String clone should be O(1)
-        let s = JValue::string("hello");
-        let s2 = s.clone();
-        if let (JValue::String(a), JValue::String(b)) = (&s, &s2) {
-            assert!(Rc::ptr_eq(a, b));
-        } else {
-            panic!("expected strings");
-        }
-    }
-
-    #[test]
-    fn test_type_checks() {
-        assert!(JValue::Null.is_null());
-        assert!(JValue::Undefined.is_undefined());
-        assert!(JValue::Bool(true).is_bool());
-        assert!(JValue::Number(42.0).is_number());
-        assert!(JValue::string("hello").is_string());
-        assert!(JValue::array(vec![]).is_array());
-        assert!(JValue::object(IndexMap::new()).is_object());
-        let lambda = JValue::Lambda(Rc::new(crate::evaluator::StoredLambda::test_stub()));
-        assert!(lambda.is_lambda());
-        assert!(lambda.is_function());
-        assert!(JValue::builtin("sum").is_builtin());
-        assert!(JValue::builtin("sum").is_function());
-        assert!(JValue::regex(".*", "i").is_regex());
-    }
-
-    #[test]
-    fn test_extraction() {
-        assert_eq!(JValue::Number(42.0).as_f64(), Some(42.0));
-        assert_eq!(JValue::Number(42.0).as_i64(), Some(42));
-        assert_eq!(JValue::Number(42.5).as_i64(), None);
-        assert_eq!(JValue::string("hello").as_str(), Some("hello"));
-        assert_eq!(JValue::Bool(true).as_bool(), Some(true));
-        assert_eq!(
-            JValue::array(vec![JValue::from(1i64)])
-                .as_array()
-                .map(|a| a.len()),
-            Some(1)
-        );
-    }
-
-    #[test]
-    fn test_jvalue_macro() {
-        let n = jvalue!(null);
-        assert!(n.is_null());
-
-        let b = jvalue!(true);
-        assert_eq!(b.as_bool(), Some(true));
-
-        let arr = jvalue!([1i64, 2i64, 3i64]);
-        assert_eq!(arr.as_array().map(|a| a.len()), Some(3));
-
-        let obj = jvalue!({"name": "Alice", "age": 30i64});
-        assert_eq!(obj.get("name").and_then(|v| v.as_str()), Some("Alice"));
-    }
-
-    #[test]
-    fn test_equality() {
-        assert_eq!(JValue::Null, JValue::Null);
-        assert_eq!(JValue::Bool(true), JValue::Bool(true));
-        assert_ne!(JValue::Bool(true), JValue::Bool(false));
-        assert_eq!(JValue::Number(42.0), JValue::Number(42.0));
-        assert_ne!(JValue::Number(f64::NAN), JValue::Number(f64::NAN));
-        assert_eq!(JValue::string("hello"), JValue::string("hello"));
-        assert_ne!(JValue::Null, JValue::Undefined);
-    }
-
-    #[test]
-    fn test_serde_roundtrip() {
-        let v = jvalue!({"name": "Alice", "scores": [1i64, 2i64, 3i64], "active": true});
-        let json_str = v.to_json_string().unwrap();
-        let parsed = JValue::from_json_str(&json_str).unwrap();
-        assert_eq!(v, parsed);
-    }
-
-    #[test]
-    fn test_from_serde_json() {
-        let sv = serde_json::json!({"name": "Alice", "age": 30, "scores": [1, 2, 3]});
-        let jv = JValue::from(sv);
-        assert_eq!(jv.get("name").and_then(|v| v.as_str()), Some("Alice"));
-        assert_eq!(jv.get("age").and_then(|v| v.as_f64()), Some(30.0));
-    }
-
-    #[test]
-    fn test_make_mut() {
-        let mut arr = JValue::array(vec![JValue::from(1i64), JValue::from(2i64)]);
-        let arr2 = arr.clone();
-
-        // Mutate arr — should CoW (clone-on-write)
-        arr.as_array_mut().unwrap().push(JValue::from(3i64));
-
-        // arr2 should be unchanged
-        assert_eq!(arr.as_array().unwrap().len(), 3);
-        assert_eq!(arr2.as_array().unwrap().len(), 2);
-    }
-
-    fn flags(v: &JValue) -> (bool, bool, bool) {
-        match v {
-            JValue::Array(a) => (a.sequence, a.cons, a.keep_singleton),
-            _ => panic!("not an array"),
-        }
-    }
-
-    #[test]
-    fn test_array_constructors_set_flags() {
-        let items = || vec![JValue::from(1i64)];
-        assert_eq!(flags(&JValue::array(items())), (false, false, false));
-        assert_eq!(flags(&JValue::sequence(items())), (true, false, false));
-        assert_eq!(flags(&JValue::cons(items())), (false, true, false));
-        assert_eq!(flags(&JValue::from(items())), (false, false, false));
-        assert_eq!(flags(&jvalue!([1, 2])), (false, false, false));
-    }
-
-    #[test]
-    fn test_array_flags_ignored_by_eq_and_serialization() {
-        let items = || vec![JValue::from(1i64), JValue::from("a")];
-        let plain = JValue::array(items());
-        let seq = JValue::sequence(items());
-        let cons = JValue::cons(items());
-        assert_eq!(plain, seq);
-        assert_eq!(plain, cons);
-        let json = serde_json::to_string(&plain).unwrap();
-        assert_eq!(serde_json::to_string(&seq).unwrap(), json);
-        assert_eq!(serde_json::to_string(&cons).unwrap(), json);
-        assert_eq!(
-            serde_json::Value::from(&seq),
-            serde_json::Value::from(&plain)
-        );
-    }
-
-    #[test]
-    fn test_array_make_mut_keeps_flags() {
-        let mut seq = JValue::sequence(vec![JValue::from(1i64)]);
-        let shared = seq.clone();
-        seq.as_array_mut().unwrap().push(JValue::from(2i64));
-        assert_eq!(flags(&seq), (true, false, false));
-        assert_eq!(shared.as_array().unwrap().len(), 1);
-    }
-
-    #[test]
-    fn test_flagging_a_shared_array_does_not_copy() {
-        let input = JValue::array(vec![JValue::from(1i64), JValue::from(2i64)]);
-        let mut flagged = input.clone();
-        if let JValue::Array(a) = &mut flagged {
-            a.sequence = true;
-        }
-        match (&input, &flagged) {
-            (JValue::Array(a), JValue::Array(b)) => {
-                assert!(JArray::ptr_eq(a, b), "items should still be shared");
-                assert!(!a.sequence && b.sequence, "flags belong to each value");
-            }
-            _ => panic!("expected arrays"),
-        }
-    }
-
-    #[test]
-    fn test_array_debug_hides_flags() {
-        let seq = JValue::sequence(vec![JValue::from(1i64)]);
-        assert_eq!(format!("{seq:?}"), "Array([Number(1.0)])");
-    }
-
-    #[test]
-    fn test_with_items_keeps_flags() {
-        let seq = JValue::sequence(vec![JValue::from(1i64)]);
-        let JValue::Array(arr) = &seq else {
-            unreachable!()
-        };
-        let rebuilt = arr.with_items(vec![JValue::from(2i64)]);
-        assert!(rebuilt.sequence && !rebuilt.cons && !rebuilt.keep_singleton);
-        assert_eq!(*rebuilt, vec![JValue::from(2i64)]);
-    }
-
-    // ── `flat` (#196) ────────────────────────────────────────────────────
-
-    fn is_flat(v: &JValue) -> bool {
-        v.as_jarray().expect("an array").is_flat()
-    }
-
-    #[test]
-    fn test_flat_set_by_json_input_without_nested_arrays() {
-        let v = JValue::from_json_str(r#"{"a": [1, "x", null, {"b": [2]}], "e": []}"#).unwrap();
-        assert!(is_flat(v.get("a").unwrap()));
-        assert!(is_flat(v.get("e").unwrap()));
-        // An array under an object item doesn't count; it is its own array.
-        assert!(is_flat(
-            v.get("a").unwrap().get_index(3).unwrap().get("b").unwrap()
-        ));
-    }
-
-    #[test]
-    fn test_flat_not_set_by_json_input_with_nested_arrays() {
-        let v = JValue::from_json_str("[[1, 2], 3]").unwrap();
-        assert!(!is_flat(&v));
-        // The inner array holds numbers only.
-        assert!(is_flat(v.get_index(0).unwrap()));
-        let deep = JValue::from_json_str("[1, [[2]]]").unwrap();
-        assert!(!is_flat(&deep));
-        assert!(!is_flat(deep.get_index(1).unwrap()));
-        assert!(is_flat(deep.get_index(1).unwrap().get_index(0).unwrap()));
-    }
-
-    #[test]
-    fn test_flat_from_serde_json_value() {
-        assert!(is_flat(&JValue::from(serde_json::json!([1, {"a": [1]}]))));
-        assert!(!is_flat(&JValue::from(serde_json::json!([1, [2]]))));
-    }
-
-    #[test]
-    fn test_flat_not_set_by_plain_constructors() {
-        let items = || vec![JValue::from(1i64)];
-        assert!(!is_flat(&JValue::array(items())));
-        assert!(!is_flat(&JValue::sequence(items())));
-        assert!(!is_flat(&JValue::cons(items())));
-        assert!(!is_flat(&jvalue!([1, 2])));
-        assert!(!JArray::default().is_flat());
-    }
-
-    #[test]
-    fn test_flat_cleared_by_make_mut() {
-        let mut v = JValue::from_json_str("[1, 2]").unwrap();
-        let shared = v.clone();
-        v.as_array_mut()
-            .unwrap()
-            .push(JValue::array(vec![JValue::from(3i64)]));
-        assert!(!is_flat(&v), "a mutated array must lose the flag");
-        assert!(is_flat(&shared), "the shared original is unchanged");
-
-        // Unshared, so `make_mut` doesn't copy: the flag still goes.
-        let JValue::Array(mut arr) = JValue::from_json_str("[1]").unwrap() else {
-            unreachable!()
-        };
-        arr.make_mut();
-        assert!(!arr.is_flat());
-    }
-
-    #[test]
-    fn test_flat_cleared_by_with_items_and_kept_by_sharing() {
-        let v = JValue::from_json_str("[1, 2]").unwrap();
-        let arr = v.as_jarray().unwrap();
-        assert!(!arr.with_items(vec![JValue::array(vec![])]).is_flat());
-        assert!(!arr.with_items(vec![JValue::from(1i64)]).is_flat());
-        // Same items: the flag describes them, so it carries over.
-        assert!(arr.fresh_sequence().is_flat());
-        assert!(arr.clone().is_flat());
-        assert!(is_flat(&v.clone().into_outer_wrapper().bare()));
-        let mut marked = v.clone();
-        marked.mark_sequence();
-        marked.mark_keep_singleton();
-        assert!(is_flat(&marked));
-    }
-
-    #[test]
-    fn test_flat_allows_cons_items() {
-        // A step keeps a constructed array whole, so it doesn't stop `flat`.
-        let arr = JArray::new_flat(vec![JValue::cons(vec![JValue::from(1i64)])], true);
-        assert!(arr.is_flat());
-        assert!(is_flat(&JValue::sequence_flat(
-            vec![JValue::from(1i64)],
-            true
-        )));
-        assert!(!is_flat(&JValue::sequence_flat(
-            vec![JValue::from(1i64)],
-            false
-        )));
-    }
-
-    #[test]
-    #[cfg(debug_assertions)]
-    #[should_panic(expected = "array marked flat holds an array")]
-    fn test_flat_checked_in_debug_builds() {
-        JArray::new_flat(vec![JValue::array(vec![])], true);
-    }
-    // --- #233: dropping deep values -----------------------------------------
-
-    fn nest(depth: usize) -> JValue {
-        let mut value = JValue::Null;
-        for i in 0..depth {
-            value = if i % 2 == 0 {
-                JValue::array(vec![JValue::from(1i64), value])
-            } else {
-                let mut map = IndexMap::new();
-                map.insert("a".to_string(), value);
-                JValue::object(map)
-            };
-        }
-        value
-    }
-
-    #[test]
-    fn test_jmap_collects_and_iterates_like_a_map() {
-        let pairs = || {
-            [("a", 1i64), ("b", 2)]
-                .into_iter()
-                .map(|(k, v)| (k.to_string(), JValue::from(v)))
-        };
-        // `JValue::object` still takes an `IndexMap`, so `collect` infers it.
-        let value = JValue::object(pairs().collect());
-        assert_eq!(value, JValue::Object(Rc::new(pairs().collect::<JMap>())));
-        let JValue::Object(map) = &value else {
-            unreachable!()
-        };
-        let keys: Vec<&String> = (&**map).into_iter().map(|(k, _)| k).collect();
-        assert_eq!(keys, ["a", "b"]);
-        let mut owned = (**map).clone();
-        for (_, v) in &mut owned {
-            *v = JValue::Null;
-        }
-        assert_eq!(owned.into_inner()["a"], JValue::Null);
-    }
-
-    #[test]
-    fn test_frees_nested_counts_only_payloads_this_drop_frees() {
-        assert!(!frees_nested(&nest(1)));
-        assert!(frees_nested(&nest(2)));
-        assert!(frees_nested(&nest(3)));
-        // The inner container is shared, so dropping the outer one only
-        // releases it.
-        let inner = nest(1);
-        let outer = JValue::array(vec![inner.clone()]);
-        assert!(!frees_nested(&outer));
-        drop(inner);
-        assert!(frees_nested(&outer));
-        assert!(!frees_nested(&JValue::array(vec![JValue::array(vec![])])));
-    }
-
-    #[test]
-    fn test_drop_deep_frees_any_depth_on_a_small_stack() {
-        // The work-list alone, as used where the stack limit is unknown.
-        std::thread::Builder::new()
-            .stack_size(256 * 1024)
-            .spawn(|| {
-                drop_deep(std::iter::once(nest(100_000)));
-                let value = nest(100_000);
-                let keep = value.clone();
-                drop_deep(std::iter::once(value));
-                // Shared, so only released: still whole.
-                let mut depth = 0;
-                let mut node = &keep;
-                loop {
-                    node = match node {
-                        JValue::Array(arr) => &arr[1],
-                        JValue::Object(map) => &map["a"],
-                        _ => break,
-                    };
-                    depth += 1;
-                }
-                assert_eq!(depth, 100_000);
-                drop(keep);
-            })
-            .unwrap()
-            .join()
-            .unwrap();
-    }
-}
