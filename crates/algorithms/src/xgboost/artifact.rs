@@ -170,7 +170,8 @@ impl<'a> Ubj<'a> {
             self.at += 1;
             count = Some(usize::try_from(self.number()?).ok()?);
         }
-        Some((kind, count))
+        // A type asks for a count: without one, elements of no width would never come to an end.
+        (kind.is_none() || count.is_some()).then_some((kind, count))
     }
 
     fn three_numbers(&mut self) -> Option<[u32; 3]> {
@@ -274,5 +275,20 @@ mod tests {
         let mut deep = b"{U\x01a".to_vec();
         deep.extend(std::iter::repeat_n(b'[', 100_000));
         assert_eq!(check(&deep), "Ubj ?");
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic() {
+        let good = b"{U\x01a[$d#U\x02\0\0\0\0\0\0\0\0U\x01b{#U\x01U\x01cSU\x02hi}U\x07version[#U\x03i\x03i\0i\x05}";
+        let mut state = 1_u64;
+        for _ in 0..20_000 {
+            let mut bytes = good.to_vec();
+            for _ in 0..3 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let at = (state >> 33) as usize % bytes.len();
+                bytes[at] = (state >> 20) as u8;
+            }
+            let _ = describe(&bytes);
+        }
     }
 }

@@ -84,7 +84,7 @@ fn add(record: &[u8], records: &mut Records) -> Option<()> {
                 .first()
                 .copied()
                 .unwrap_or(0)
-                .max(keys.iter().max().map_or(0, |key| key + 1));
+                .max(keys.iter().max().map_or(0, |key| key.saturating_add(1)));
             sparse.columns = sparse
                 .columns
                 .max(usize::try_from(width).ok().filter(|width| *width < i32::MAX as usize)?);
@@ -269,5 +269,23 @@ mod tests {
         write(&mut bytes, &[("score", vec![0.5])]);
         assert!(read(&bytes[..10]).unwrap_err().contains("shorter"));
         assert!(read(&frame(&[0xff; 12])).is_err());
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic() {
+        let mut tensor = floats(&[5.0, 6.0]);
+        tensor.extend(field(2, &[2, 0xff, 1]));
+        tensor.extend(field(3, &[4]));
+        let good = frame(&entry(1, tensor));
+        let mut state = 1_u64;
+        for _ in 0..20_000 {
+            let mut bytes = good.clone();
+            for _ in 0..3 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let at = (state >> 33) as usize % bytes.len();
+                bytes[at] = (state >> 20) as u8;
+            }
+            let _ = read(&bytes);
+        }
     }
 }

@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderMap};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -50,8 +50,9 @@ pub async fn serve(model: Arc<Model>, listener: TcpListener, shutdown: impl Futu
         let mut stopping = stopping.clone();
         connections.spawn(async move {
             let service = service_fn(move |request| respond(model.clone(), request));
+            // Our own server keeps connections open between requests for as long as it likes.
             let connection = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
+                .header_read_timeout(None)
                 .serve_connection(TokioIo::new(stream), service);
             let mut connection = std::pin::pin!(connection);
             let ended = tokio::select! {

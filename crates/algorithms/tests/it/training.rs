@@ -313,6 +313,49 @@ fn libsvm_counted_from_one_or_from_zero_is_the_same_data() {
 }
 
 #[test]
+fn records_are_the_same_data_as_csv() {
+    let Some(libraries) = installed() else { return };
+    let csv = Folder::new(&[("num_round", "3")], &[("train", "text/csv")]);
+    let text = rows(100, 3, regression);
+    csv.write("input/data/train/a.csv", &text);
+    let records =
+        Folder::new(&[("num_round", "3")], &[("train", "application/x-recordio-protobuf")]);
+    let mut bytes = Vec::new();
+    for line in text.lines() {
+        let values: Vec<f32> = line
+            .split(',')
+            .map(
+                |field| {
+                    if field.is_empty() { f32::NAN } else { field.parse::<f64>().unwrap() as f32 }
+                },
+            )
+            .collect();
+        let mut record = labelled(1, &values[1..]);
+        record.extend(labelled(2, &values[..1]));
+        bytes.extend(0xced7_230a_u32.to_le_bytes());
+        bytes.extend((record.len() as u32).to_le_bytes());
+        bytes.extend(&record);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+    }
+    std::fs::create_dir_all(records.path("input/data/train")).unwrap();
+    std::fs::write(records.path("input/data/train/a.pbr"), bytes).unwrap();
+    assert_eq!(
+        records.train(&libraries).0.unwrap().metrics,
+        csv.train(&libraries).0.unwrap().metrics
+    );
+}
+
+/// An entry of a record's map 1 (features) or 2 (labels): `values`, as float32.
+fn labelled(map: u8, values: &[f32]) -> Vec<u8> {
+    let field = |number: u8, content: Vec<u8>| {
+        assert!(content.len() < 128);
+        [vec![number << 3 | 2, content.len() as u8], content].concat()
+    };
+    let packed = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    field(map, [field(1, b"values".to_vec()), field(2, field(2, field(1, packed)))].concat())
+}
+
+#[test]
 fn failures_name_whose_fault_they_are() {
     let libraries = installed().unwrap_or_default();
     let good = "1,2,3\n2,3,4\n3,4,5\n";
