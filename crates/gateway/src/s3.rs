@@ -70,7 +70,7 @@ impl ObjectDoor for Objects {
             let head = request.method() == Method::HEAD;
             let path = request.uri().path().to_owned();
             let refusal = Refusal::default();
-            let prepared = presigned::strip(request, now).and_then(|request| prepare(request));
+            let prepared = presigned::strip(request, now).and_then(prepare);
             let answer = match prepared {
                 Ok(mut request) => {
                     request.extensions_mut().insert(caller);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use gateway::tls::Authority;
-use gateway::{Door, Gateway, GatewaySettings, ObjectDoor, ResponseBody};
+use gateway::{Door, Gateway, GatewaySettings, ObjectDoor, Objects, ResponseBody};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -152,6 +152,18 @@ impl Server {
     }
 
     pub async fn start_with(clock: impl Clock) -> Server {
+        Server::start_before(clock, |_, _| Arc::new(EchoObjects)).await
+    }
+
+    /// With S3 as it is, in front of the script.
+    pub async fn start_with_objects() -> Server {
+        Server::start_before(Still, |door, clock| Arc::new(Objects::new(door, clock))).await
+    }
+
+    async fn start_before(
+        clock: impl Clock,
+        objects: impl FnOnce(Arc<dyn Door>, Arc<dyn Clock>) -> Arc<dyn ObjectDoor>,
+    ) -> Server {
         let settings = GatewaySettings {
             allowed_origins: vec!["https://console.example.org".into()],
             body_bytes_max: 4096,
@@ -162,9 +174,10 @@ impl Server {
         let door: Arc<dyn Door> = Arc::clone(&script) as _;
         let data = tempfile::tempdir().unwrap();
         let authority = Authority::open(&data.path().join("tls"), clock.moment().now).unwrap();
-        let gateway = Gateway::new(door, Arc::new(clock), settings)
-            .with_objects(Arc::new(EchoObjects))
-            .with_authority(authority);
+        let clock: Arc<dyn Clock> = Arc::new(clock);
+        let objects = objects(Arc::clone(&door), Arc::clone(&clock));
+        let gateway =
+            Gateway::new(door, clock, settings).with_objects(objects).with_authority(authority);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();

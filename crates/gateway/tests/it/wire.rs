@@ -12,8 +12,17 @@ use crate::it::script::{Server, exchange};
 
 #[tokio::test]
 async fn requests_become_calls_and_answers_become_responses() {
-    let server = Server::start().await;
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire");
+    check(Server::start().await, "tests/wire").await;
+}
+
+/// S3's own examples: `tests/objects/*.txt`, in the same form.
+#[tokio::test]
+async fn requests_of_s3_become_calls_and_answers_become_responses() {
+    check(Server::start_with_objects().await, "tests/objects").await;
+}
+
+async fn check(server: Server, folder: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let update = std::env::var_os("UPDATE_EXPECT").is_some();
     let mut wrong = Vec::new();
     let mut paths: Vec<_> =

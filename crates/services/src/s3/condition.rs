@@ -91,15 +91,13 @@ impl WriteCondition {
     /// Only what S3 offers on writes: `If-None-Match: *` and `If-Match: ETAG`.
     pub(super) fn check(&self, key: &str, existing: Option<&Object>) -> Result<(), Error> {
         match &self.if_none_match {
-            Some(any) if any.trim() == "*" => {
-                if existing.is_some() {
-                    return Err(error::precondition_failed("If-None-Match"));
-                }
+            Some(any) if any.trim() == "*" && existing.is_some() => {
+                return Err(error::precondition_failed("If-None-Match"));
             }
-            Some(_) => {
+            Some(other) if other.trim() != "*" => {
                 return Err(error::not_implemented("a write with If-None-Match other than *"));
             }
-            None => {}
+            _ => {}
         }
         match (&self.if_match, existing) {
             (None, _) => Ok(()),

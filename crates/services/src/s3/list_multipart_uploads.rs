@@ -67,11 +67,9 @@ async fn list_multipart_uploads(
         if key < marker.as_str() || !key.starts_with(&prefix) {
             continue;
         }
-        if key == marker && !marker.is_empty() {
-            if !passed || upload_marker.is_none() {
-                passed |= upload_marker == Some(id);
-                continue;
-            }
+        if key == marker && !marker.is_empty() && (!passed || upload_marker.is_none()) {
+            passed |= upload_marker == Some(id);
+            continue;
         }
         let common = common_prefix(key, &prefix, &delimiter);
         if common.is_some_and(|one| {
