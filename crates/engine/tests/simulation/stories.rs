@@ -262,3 +262,35 @@ async fn lists_are_newest_first_and_by_status() {
     assert_eq!(keys(Some(Status::Running), None).await, [b]);
     assert_eq!(keys(None, Some(c)).await, [b, a]);
 }
+
+/// Also when the whole journal lies in the row, which must then go on behind it.
+#[tokio::test]
+async fn a_failed_execution_is_redriven() {
+    let (engine, store) = memory().await;
+    let fails = r#"{"StartAt": "A", "States": {"A": {"Type": "Fail", "Error": "E"}}}"#;
+    let at_once = start(&engine, "at once", fails).await;
+    let later = start(&engine, "later", TASK).await;
+    let task = leases(&engine, 1).await[0].task.task;
+    let failure = Failure { error: Some("E".into()), cause: None };
+    let phase = asl::event::FailedPhase::Run;
+    submit(&engine, later, Trigger::TaskFailed { task, phase, failure }).await;
+    for key in [at_once, later] {
+        assert_eq!(status(&engine, key).await, Status::Failed);
+        submit(&engine, key, Trigger::Redriven).await;
+    }
+    let engine = Engine::open(store).await.unwrap();
+    assert_eq!(status(&engine, at_once).await, Status::Failed);
+    assert_eq!(status(&engine, later).await, Status::Running);
+    let lease = leases(&engine, 9).await.remove(0);
+    submit(&engine, later, succeeded(lease.task.task)).await;
+    for (key, ended) in [(at_once, Status::Failed), (later, Status::Succeeded)] {
+        let summary = engine.summary(key).await.unwrap().unwrap();
+        assert_eq!((summary.status, summary.redrive), (ended, (1, Some(at(1).now))));
+        let events = engine.history(key, 1, false, 99).await.unwrap();
+        let ids: Vec<u64> = events.iter().map(|event| event.id).collect();
+        assert_eq!(ids, (1..=events.len() as u64).collect::<Vec<_>>());
+        let mut back = engine.history(key, u64::MAX, true, 99).await.unwrap();
+        back.reverse();
+        assert_eq!(back, events);
+    }
+}
