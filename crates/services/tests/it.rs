@@ -1,0 +1,135 @@
+//! Services through the one door, over a store in memory, a clock of the test's own and the real engine.
+//!
+//! `scripts/*.json` are lists of steps; what a step may say is at [`Step`].
+
+mod world;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use world::World;
+
+/// One step of a script. Strings may hold `${name}`: what an earlier step saved.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Step {
+    /// `stepfunctions.CreateStateMachine`; none only lets the engine work.
+    call: Option<String>,
+    #[serde(default)]
+    params: Value,
+    /// Members that must stand in the answer; others may be there too. `"*"` is anything.
+    answer: Option<Value>,
+    /// Members that must not be in the answer.
+    #[serde(default)]
+    without: Vec<String>,
+    /// `Code: message` of a refusal.
+    error: Option<String>,
+    /// Name and JSON pointer into the answer.
+    #[serde(default)]
+    save: HashMap<String, String>,
+    /// The caller's access key.
+    access_key: Option<String>,
+    /// Before the step: let the engine work until nothing is owed.
+    #[serde(default)]
+    settle: bool,
+    /// Before the step: let so many seconds pass.
+    #[serde(default)]
+    seconds: i64,
+}
+
+#[tokio::test]
+async fn scripts() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
+    let mut ran = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let steps: Vec<Step> = serde_json::from_str(&std::fs::read_to_string(&path).unwrap())
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let (world, mut saved) = (World::new().await, HashMap::new());
+        for (number, step) in steps.into_iter().enumerate() {
+            let place = format!("{} step {number}", path.file_name().unwrap().display());
+            run(&world, step, &mut saved, &place).await;
+        }
+        ran += 1;
+    }
+    assert!(ran >= 6, "only {ran} scripts were found");
+}
+
+async fn run(world: &World, step: Step, saved: &mut HashMap<String, String>, place: &str) {
+    world.pass(step.seconds);
+    if step.settle || step.seconds > 0 {
+        world.settle().await;
+    }
+    let Some(call) = &step.call else { return };
+    let (service, operation) = call.split_once('.').unwrap();
+    let key = step.access_key.map(|key| filled(key.into(), saved).as_str().unwrap().to_owned());
+    let answer = world.call(key, service, operation, filled(step.params, saved)).await;
+    let answer = match (answer, step.error) {
+        (Ok(answer), None) => answer,
+        (Err(error), Some(expected)) => {
+            let expected = filled(expected.into(), saved);
+            return assert_eq!(error.to_string(), expected.as_str().unwrap(), "{place}: {call}");
+        }
+        (answer, expected) => panic!("{place}: {call} gave {answer:?}, expected {expected:?}"),
+    };
+    for (name, pointer) in step.save {
+        let found = answer.pointer(&pointer).and_then(Value::as_str);
+        let found = found.unwrap_or_else(|| panic!("{place}: no text at {pointer} in {answer}"));
+        saved.insert(name, found.to_owned());
+    }
+    for member in step.without {
+        assert!(answer.get(&member).is_none(), "{place}: `{member}` is in {answer}");
+    }
+    if let Some(expected) = step.answer {
+        check(&filled(expected, saved), &answer, place);
+    }
+}
+
+/// A text that holds JSON is compared as JSON where JSON is expected.
+fn check(expected: &Value, found: &Value, place: &str) {
+    match (expected, found) {
+        (Value::String(any), _) if any == "*" => {}
+        (Value::Object(_) | Value::Array(_), Value::String(text)) => {
+            let found = serde_json::from_str(text).unwrap_or_else(|_| panic!("{place}: {text}"));
+            check(expected, &found, place);
+        }
+        (Value::Object(expected), Value::Object(found)) => {
+            for (name, value) in expected {
+                let found = found.get(name).unwrap_or(&Value::Null);
+                check(value, found, &format!("{place}/{name}"));
+            }
+        }
+        (Value::Array(expected), Value::Array(found)) => {
+            assert_eq!(expected.len(), found.len(), "{place}: {found:?}");
+            for (number, (expected, found)) in expected.iter().zip(found).enumerate() {
+                check(expected, found, &format!("{place}/{number}"));
+            }
+        }
+        _ => assert_eq!(found, expected, "{place}"),
+    }
+}
+
+/// With what was saved put in, and `{"$json": …}` as text.
+fn filled(value: Value, saved: &HashMap<String, String>) -> Value {
+    match value {
+        Value::String(mut text) => {
+            for (name, value) in saved {
+                text = text.replace(&format!("${{{name}}}"), value);
+            }
+            text.into()
+        }
+        Value::Array(items) => items.into_iter().map(|item| filled(item, saved)).collect(),
+        Value::Object(members) => {
+            let members: Map<String, Value> =
+                members.into_iter().map(|(name, value)| (name, filled(value, saved))).collect();
+            match members.get("$json") {
+                Some(json) => json.to_string().into(),
+                None => members.into(),
+            }
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,109 @@
+//! Everything an operation needs, without a network and without the real time.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use asl::{Moment, Timestamp};
+use serde_json::Value;
+use services::s3::ObjectStore;
+use services::sagemaker::runner::{Capacity, Image, Programs, Runner};
+use services::{Caller, Clock, Context, Error, Input, Origin, Settings, integrations};
+
+/// Time passes when the test says so; every look throws new dice.
+struct Hand {
+    now: AtomicI64,
+    looks: AtomicI64,
+}
+
+impl Clock for Hand {
+    fn moment(&self) -> Moment {
+        let seed = self.looks.fetch_add(1, Ordering::Relaxed) as u64;
+        Moment { now: Timestamp(self.now.load(Ordering::Relaxed)), seed }
+    }
+}
+
+struct NoPrograms;
+
+impl Programs for NoPrograms {
+    fn image(&self, _: &str) -> Option<Image> {
+        None
+    }
+
+    fn executable(&self) -> PathBuf {
+        PathBuf::new()
+    }
+
+    fn environment(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+}
+
+pub struct World {
+    pub context: Context,
+    hand: Arc<Hand>,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    pub async fn new() -> World {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store::open("memory:").await.unwrap();
+        let hand =
+            Arc::new(Hand { now: AtomicI64::new(1_800_000_000_000), looks: AtomicI64::new(0) });
+        let context = Context {
+            objects: Arc::new(ObjectStore::open(store.clone(), folder.path()).unwrap()),
+            engine: Arc::new(engine::Engine::open(store.clone()).await.unwrap()),
+            sagemaker: Arc::new(Runner::new(
+                Arc::new(NoPrograms),
+                Capacity { jobs: 1, cpus_per_job: 1 },
+            )),
+            store,
+            clock: hand.clone(),
+            settings: Settings { account: "000000000000".into(), data: folder.path().to_owned() },
+        };
+        World { context, hand, _folder: folder }
+    }
+
+    /// A client's call; who has no access key acts with the role `stepwell`.
+    pub async fn call(
+        &self,
+        access_key: Option<String>,
+        service: &str,
+        operation: &str,
+        members: Value,
+    ) -> Result<Value, Error> {
+        let caller = Caller {
+            account: "000000000000".to_owned(),
+            region: "us-east-1".to_owned(),
+            arn: "arn:aws:sts::000000000000:assumed-role/stepwell/local".to_owned(),
+            access_key,
+            origin: Origin::Client,
+        };
+        let input = Input::from(members);
+        Ok(services::call(&self.context, &caller, service, operation, input).await?.members)
+    }
+
+    pub fn pass(&self, seconds: i64) {
+        self.hand.now.fetch_add(seconds * 1000, Ordering::Relaxed);
+    }
+
+    /// Does what the binary's loop does, until nothing is owed now.
+    pub async fn settle(&self) {
+        loop {
+            let moment = self.context.clock.moment();
+            let tick = self.context.engine.tick(moment, 100).await.unwrap();
+            let idle = tick.leases.is_empty() && tick.cancelled.is_empty();
+            for lease in tick.leases {
+                integrations::run(&self.context, &lease).await.unwrap();
+            }
+            for cancelled in tick.cancelled {
+                integrations::cancel(&self.context, &cancelled).await.unwrap();
+                self.context.engine.ended(&cancelled).await.unwrap();
+            }
+            if idle && tick.wake_at.is_none_or(|at| at > moment.now) {
+                return;
+            }
+        }
+    }
+}
