@@ -39,13 +39,16 @@ impl Programs for NoPrograms {
     }
 }
 
+/// A server without a port.
 pub struct World {
+    /// What operations work with.
     pub context: Context,
     hand: Arc<Hand>,
     _folder: tempfile::TempDir,
 }
 
 impl World {
+    /// An empty one, at a fixed time.
     pub async fn new() -> World {
         let folder = tempfile::tempdir().unwrap();
         let store = store::open("memory:").await.unwrap();
@@ -84,6 +87,7 @@ impl World {
         Ok(services::call(&self.context, &caller, service, operation, input).await?.members)
     }
 
+    /// Lets time pass.
     pub fn pass(&self, seconds: i64) {
         self.hand.now.fetch_add(seconds * 1000, Ordering::Relaxed);
     }

@@ -105,7 +105,7 @@ pub(super) async fn create_policy(
 
 /// Whether a policy is one of AWS's own.
 pub(super) fn is_of_aws(arn: &str) -> bool {
-    arn.splitn(6, ':').nth(4) == Some("aws")
+    arn.split(':').nth(4) == Some("aws")
 }
 
 /// A policy of the caller's account.
