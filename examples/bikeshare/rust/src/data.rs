@@ -1,7 +1,5 @@
 //! The rentals as numbers: what XGBoost's CSV wants has no header, no text, and the label first.
 
-use std::path::Path;
-
 /// One hour: how many bicycles were out, and what the calendar and the weather said.
 pub struct Row {
     /// The label.
@@ -41,9 +39,9 @@ const MONTHS: [&str; 12] =
 
 const WEATHER: [&str; 4] = ["clear", "cloudy/misty", "light rain/snow", "heavy rain/snow"];
 
-/// Reads the file and makes numbers of its words.
-pub fn read(path: &Path) -> anyhow::Result<Vec<Row>> {
-    let mut reader = csv::Reader::from_path(path)?;
+/// Reads the table and makes numbers of its words.
+pub fn read(table: impl std::io::Read) -> anyhow::Result<Vec<Row>> {
+    let mut reader = csv::Reader::from_reader(table);
     let header = reader.headers()?.clone();
     let column = |name: &str| {
         header
@@ -104,8 +102,7 @@ mod tests {
 
     #[test]
     fn every_word_of_the_file_is_known() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bikeshare.csv");
-        let rows = read(&path).unwrap();
+        let rows = read(include_bytes!("../../bikeshare.csv").as_slice()).unwrap();
         assert_eq!(rows.len(), 8645);
         assert_eq!(
             rows[0].features,

@@ -28,7 +28,9 @@ async fn main() -> anyhow::Result<()> {
     };
 
     let csv = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bikeshare.csv");
-    let rows = data::read(&csv).with_context(|| format!("cannot read `{}`", csv.display()))?;
+    let table =
+        std::fs::File::open(&csv).with_context(|| format!("cannot read `{}`", csv.display()))?;
+    let rows = data::read(table)?;
     let split = data::split(rows);
     let workflow = create(&client, &split).await?;
     println!("{}", workflow.render_graph());
