@@ -51,6 +51,8 @@ pub const OUT_OF_MEMORY: &str =
     "U1002: Expression evaluation memory limit exceeded: Check for excessive memory usage";
 
 thread_local! {
+    /// Something too large was asked for where no error could be given; the next step gives it.
+    static EXHAUSTED: Cell<bool> = const { Cell::new(false) };
     static CURRENT: Cell<Environment> = const { Cell::new(Environment::PLAIN) };
     static STEPS_LEFT: Cell<u64> = const { Cell::new(u64::MAX) };
     static BYTES_LEFT: Cell<u64> = const { Cell::new(u64::MAX) };
@@ -58,18 +60,20 @@ thread_local! {
 
 /// Runs an evaluation in an environment.
 pub fn within<R>(environment: Environment, run: impl FnOnce() -> R) -> R {
-    struct Restore(Environment, u64, u64);
+    struct Restore(Environment, u64, u64, bool);
     impl Drop for Restore {
         fn drop(&mut self) {
             CURRENT.set(self.0);
             STEPS_LEFT.set(self.1);
             BYTES_LEFT.set(self.2);
+            EXHAUSTED.set(self.3);
         }
     }
     let _restore = Restore(
         CURRENT.replace(environment),
         STEPS_LEFT.replace(environment.steps_max),
         BYTES_LEFT.replace(environment.made_bytes_max),
+        EXHAUSTED.replace(false),
     );
     run()
 }
@@ -88,8 +92,24 @@ pub(crate) fn steps(count: usize) -> Result<(), String> {
             STEPS_LEFT.set(left);
             Ok(())
         }
+        None if EXHAUSTED.get() => Err(OUT_OF_MEMORY.to_owned()),
         None => Err(OUT_OF_STEPS.to_owned()),
     }
+}
+
+/// Whether so many items can be made. If not, the evaluation fails at its next step or at its end.
+pub(crate) fn can_hold_items(items: usize) -> bool {
+    let can = hold_items(items).is_ok();
+    if !can {
+        EXHAUSTED.set(true);
+        STEPS_LEFT.set(0);
+    }
+    can
+}
+
+/// Whether an evaluation within this environment asked for too much memory; to be looked at when it has ended.
+pub fn is_exhausted() -> bool {
+    EXHAUSTED.get()
 }
 
 /// A string or array of so many bytes is about to be made.

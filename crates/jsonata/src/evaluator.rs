@@ -1217,9 +1217,9 @@ fn eval_compiled_node(
                 // Only *undefined* propagates; null is D1002 like any other
                 // non-number, matching the tree-walker and jsonata-js.
                 v if v.is_undefined() => Ok(JValue::Undefined),
-                _ => Err(EvaluatorError::TypeError(
-                    "D1002: Cannot negate non-number value".to_string(),
-                )),
+                other => Err(EvaluatorError::TypeError(format!(
+                    "D1002: Cannot negate a non-numeric value: {other}"
+                ))),
             }
         }
 
@@ -1270,6 +1270,8 @@ fn eval_compiled_node(
                     result.push(value);
                 } else if let JValue::Array(arr) = value {
                     // Non-constructor that evaluated to an array — flatten one level
+                    crate::environment::hold_items(result.len() + arr.len())
+                        .map_err(EvaluatorError::EvaluationError)?;
                     result.extend(arr.iter().cloned());
                 } else {
                     result.push(value);
@@ -1603,9 +1605,7 @@ pub(crate) fn compiled_ordered_cmp(
 
     if !comparable(left) || !comparable(right) {
         return Err(EvaluatorError::EvaluationError(format!(
-            "T2010: Cannot compare {} and {}",
-            Evaluator::type_name(left),
-            Evaluator::type_name(right)
+            "T2010: The expressions either side of operator \"{op_symbol}\" must evaluate to numeric or string values"
         )));
     }
 
@@ -1618,8 +1618,7 @@ pub(crate) fn compiled_ordered_cmp(
         (JValue::Number(a), JValue::Number(b)) => Ok(JValue::Bool(cmp_num(*a, *b))),
         (JValue::String(a), JValue::String(b)) => Ok(JValue::Bool(cmp_str(a, b))),
         _ => Err(EvaluatorError::EvaluationError(format!(
-            "T2009: The expressions on either side of operator \"{}\" must be of the same data type",
-            op_symbol
+            "T2009: The values {left} and {right} either side of operator \"{op_symbol}\" must be of the same data type"
         ))),
     }
 }
@@ -2125,6 +2124,8 @@ pub(crate) fn compiled_field_step(
                 match value {
                     JValue::Array(inner) => {
                         flat = false;
+                        crate::environment::hold_items(inner.len())
+                            .map_err(EvaluatorError::EvaluationError)?;
                         result.extend(inner.iter().cloned())
                     }
                     other => result.push(other),
@@ -2253,7 +2254,7 @@ pub(crate) fn validate_builtin_args(
             }
             Ok(Some(coerced))
         }
-        Err(e) => Err(EvaluatorError::TypeError(e.to_string())),
+        Err(e) => Err(EvaluatorError::TypeError(e.of_function(name, args, &sig.params))),
     }
 }
 
@@ -3336,6 +3337,10 @@ fn reduce_tuple_stream(group: &[JValue]) -> IndexMap<String, JValue> {
                     JValue::Array(arr) => arr.iter().cloned().collect(),
                     other => vec![other],
                 };
+                let more = v.as_array().map_or(1, |items| items.len());
+                if !crate::environment::can_hold_items(out.len() + more) {
+                    return JValue::Undefined;
+                }
                 match v {
                     JValue::Array(arr) => out.extend(arr.iter().cloned()),
                     other => out.push(other),
@@ -3675,6 +3680,11 @@ fn group_context(items: &[JValue]) -> JValue {
         [] => JValue::Undefined,
         [item] => item.clone(),
         _ => {
+            let size: usize =
+                items.iter().map(|item| item.as_array().map_or(1, |items| items.len())).sum();
+            if !crate::environment::can_hold_items(size) {
+                return JValue::Undefined;
+            }
             let mut appended = Vec::with_capacity(items.len());
             for item in items {
                 match item {
@@ -3904,6 +3914,11 @@ fn collect_step_results(mut results: Vec<JValue>, last_step: bool) -> JValue {
     if !results.iter().any(flattens_in_step) {
         // Nothing to flatten: the results are the items, known flat (#196).
         return JValue::sequence_flat(results, true);
+    }
+    let size: usize =
+        results.iter().map(|value| value.as_array().map_or(1, |items| items.len())).sum();
+    if !crate::environment::can_hold_items(size) {
+        return JValue::sequence(Vec::new());
     }
     let mut items = Vec::with_capacity(results.len());
     for value in results {
@@ -5403,6 +5418,8 @@ impl Evaluator {
                 JValue::Undefined => {}
                 JValue::Array(arr) if !is_array_constructor(element) => {
                     flat &= arr.is_flat();
+                    crate::environment::hold_items(items.len() + arr.len())
+                        .map_err(EvaluatorError::EvaluationError)?;
                     items.extend(arr.iter().cloned())
                 }
                 other => {
@@ -5777,7 +5794,11 @@ impl Evaluator {
                         let mut projected = Vec::with_capacity(focus.len());
                         for value in field_values(field, &focus, &self.options)? {
                             match value {
-                                JValue::Array(items) => projected.extend(items.iter().cloned()),
+                                JValue::Array(items) => {
+                                    crate::environment::hold_items(items.len())
+                                        .map_err(EvaluatorError::EvaluationError)?;
+                                    projected.extend(items.iter().cloned())
+                                }
                                 other => projected.push(other),
                             }
                         }
@@ -7485,9 +7506,9 @@ impl Evaluator {
                 // D1002 like any other non-number (jsonata-js `evaluateUnary`).
                 JValue::Undefined => Ok(JValue::Undefined),
                 JValue::Number(n) => Ok(JValue::Number(-n)),
-                _ => Err(EvaluatorError::TypeError(
-                    "D1002: Cannot negate non-number value".to_string(),
-                )),
+                other => Err(EvaluatorError::TypeError(format!(
+                    "D1002: Cannot negate a non-numeric value: {other}"
+                ))),
             },
             UnaryOp::Not => Ok(JValue::Bool(!self.is_truthy(&value))),
         }
@@ -10646,6 +10667,13 @@ impl Evaluator {
         Ok(())
     }
 
+    /// Check if a value is truthy (JSONata semantics).
+    fn is_truthy(&self, value: &JValue) -> bool {
+        // One definition of truthiness for both engines (see
+        // `compiled_is_truthy` for the recursive-container rule, #111).
+        compiled_is_truthy(value)
+    }
+
     /// jsonata-js's order-by comparator: true when the item with keys `a`
     /// goes after the one with keys `b`. An undefined term sorts last in
     /// either direction and is checked before the types; other terms must
@@ -10704,28 +10732,6 @@ impl Evaluator {
             }
         }
         Ok(comp == Ordering::Greater)
-    }
-
-    /// Check if a value is truthy (JSONata semantics).
-    fn is_truthy(&self, value: &JValue) -> bool {
-        // One definition of truthiness for both engines (see
-        // `compiled_is_truthy` for the recursive-container rule, #111).
-        compiled_is_truthy(value)
-    }
-
-    /// Addition
-    /// Get human-readable type name for error messages
-    fn type_name(value: &JValue) -> &'static str {
-        match value {
-            JValue::Null => "null",
-            JValue::Bool(_) => "boolean",
-            JValue::Number(_) => "number",
-            JValue::String(_) => "string",
-            JValue::Array(_) => "array",
-            JValue::Object(_) => "object",
-
-            _ => "unknown",
-        }
     }
 
     /// Convert a value to a string for concatenation

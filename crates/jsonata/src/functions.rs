@@ -187,13 +187,13 @@ pub mod string {
         value: &JValue,
         indent: Option<usize>,
     ) -> Result<String, FunctionError> {
-        reject_non_finite(value)?;
         let mut out = String::new();
         let weight = weight(value, VALUES_MAX);
         if weight >= VALUES_MAX {
             return Err(FunctionError::RuntimeError(crate::environment::OUT_OF_MEMORY.to_owned()));
         }
         crate::environment::steps(weight / 8).map_err(FunctionError::RuntimeError)?;
+        reject_non_finite(value)?;
         write_stringified(value, indent, 0, &mut out);
         crate::environment::hold(out.len()).map_err(FunctionError::RuntimeError)?;
         Ok(out)

@@ -22,10 +22,65 @@ fn unexpected_token_message(token: &str) -> String {
     // A named token variant (`RightParen`, `GreaterThan`, `At`, `Colon`, ...)
     // is a symbol the lexer knows; a bare punctuation character is not.
     if token.chars().next().is_some_and(char::is_alphabetic) {
-        format!("S0211: The symbol {token} cannot be used as a unary operator")
+        format!("S0211: The symbol {} cannot be used as a unary operator", shown(token))
     } else {
-        format!("S0204: Unknown operator: {token}")
+        format!("S0204: Unknown operator: \"{token}\"")
     }
+}
+
+/// A token, given as its debug form, as the reference's messages show it: its symbol in quotes.
+fn shown(token: &str) -> String {
+    let symbol = match token {
+        "Plus" => "+",
+        "Minus" => "-",
+        "Star" => "*",
+        "StarStar" => "**",
+        "Slash" => "/",
+        "Percent" => "%",
+        "Equal" => "=",
+        "NotEqual" => "!=",
+        "LessThan" => "<",
+        "LessThanOrEqual" => "<=",
+        "GreaterThan" => ">",
+        "GreaterThanOrEqual" => ">=",
+        "And" => "and",
+        "Or" => "or",
+        "In" => "in",
+        "Ampersand" => "&",
+        "Dot" => ".",
+        "DotDot" => "..",
+        "Question" => "?",
+        "QuestionQuestion" => "??",
+        "QuestionColon" => "?:",
+        "Colon" => ":",
+        "ColonEqual" => ":=",
+        "TildeArrow" => "~>",
+        "LeftParen" => "(",
+        "RightParen" => ")",
+        "LeftBracket" => "[",
+        "RightBracket" => "]",
+        "LeftBrace" => "{",
+        "RightBrace" => "}",
+        "Comma" => ",",
+        "Semicolon" => ";",
+        "Caret" => "^",
+        "Pipe" => "|",
+        "Hash" => "#",
+        "At" => "@",
+        "Eof" => "(end)",
+        "True" => return "true".to_string(),
+        "False" => return "false".to_string(),
+        "Null" => return "null".to_string(),
+        other => match other.split_once('(') {
+            Some(("Number", number)) => {
+                let number = number.trim_end_matches(')');
+                return number.strip_suffix(".0").unwrap_or(number).to_string();
+            }
+            Some((_, quoted)) => return quoted.trim_end_matches(')').to_string(),
+            None => other,
+        },
+    };
+    format!("\"{symbol}\"")
 }
 
 /// `\u` needs four hex digits (S0104); any other escape is simply unsupported
@@ -214,9 +269,9 @@ fn expected_message(expected: &str, found: &str) -> String {
             .to_string();
     }
     if found == "Eof" {
-        format!("S0203: Expected {expected} before end of expression")
+        format!("S0203: Expected {} before end of expression", shown(expected))
     } else {
-        format!("S0202: Expected {expected}, got {found}")
+        format!("S0202: Expected {}, got {}", shown(expected), shown(found))
     }
 }
 
@@ -599,7 +654,12 @@ impl Lexer {
 
         loop {
             match self.current() {
-                None => return Err(ParserError::UnclosedString),
+                None => {
+                    return Err(ParserError::Coded {
+                        code: "S0302",
+                        message: "No terminating / in regular expression".to_string(),
+                    });
+                }
                 Some('/') if !escaped => {
                     self.advance(); // skip closing /
                     break;
@@ -2316,8 +2376,8 @@ impl Parser {
         // reference only reaches in its post-parse pass.
         if self.current_token != Token::Eof {
             return Err(ParserError::InvalidSyntax(format!(
-                "S0201: Syntax error: {:?}",
-                self.current_token
+                "S0201: Syntax error: {}",
+                shown(&format!("{:?}", self.current_token))
             )));
         }
 

@@ -41,6 +41,45 @@ pub enum SignatureError {
     ChoiceGroupParameterized { choice: String },
 }
 
+impl SignatureError {
+    /// The reference's text, which names the function.
+    pub fn of_function(&self, name: &str, args: &[JValue], params: &[Parameter]) -> String {
+        match self {
+            SignatureError::ArgumentTypeMismatch { index, .. } => {
+                format!(
+                    "T0410: Argument {index} of function \"{name}\" does not match function signature"
+                )
+            }
+            SignatureError::ArgumentCountMismatch { expected, actual } => {
+                // The first argument that does not fit.
+                let index = if actual > expected { params.len() + 1 } else { args.len() + 1 };
+                format!(
+                    "T0410: Argument {index} of function \"{name}\" does not match function signature"
+                )
+            }
+            SignatureError::ArrayTypeMismatch { index, expected } => {
+                let kind = match expected.as_str() {
+                    "Number" => "numbers",
+                    "String" => "strings",
+                    "Bool" | "Boolean" => "booleans",
+                    "Object" => "objects",
+                    "Function" => "functions",
+                    _ => "arrays",
+                };
+                format!(
+                    "T0412: Argument {index} of function \"{name}\" must be an array of \"{kind}\""
+                )
+            }
+            SignatureError::ContextTypeMismatch { index, .. } => {
+                format!(
+                    "T0411: Context value is not a compatible type with argument {index} of function \"{name}\""
+                )
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
 /// Parameter type
 #[derive(Debug, Clone, PartialEq)]
 pub enum ParamType {

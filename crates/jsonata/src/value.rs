@@ -574,7 +574,7 @@ impl JValue {
     /// hot paths pay nothing when no lazy value is involved.
     #[inline]
     pub fn is_lazy(&self) -> bool {
-        { false }
+        false
     }
 
     #[inline]

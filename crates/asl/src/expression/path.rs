@@ -1,6 +1,7 @@
 //! A JSONPath with its root: `$.a`, `$$.Execution.Id`, `$variable.a`.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -9,8 +10,12 @@ use crate::jsonpath::{Missing, Query, SyntaxError};
 use crate::limits::VARIABLE_NAME_CHARACTERS_MAX;
 
 /// A compiled JSONPath: of the state's input (`$`), the context object (`$$`) or a variable (`$name`).
+/// Cloning is cheap.
 #[derive(Clone, Debug)]
-pub struct Path {
+pub struct Path(Arc<Compiled>);
+
+#[derive(Debug)]
+struct Compiled {
     text: String,
     root: Root,
     query: Query,
@@ -50,22 +55,23 @@ impl Path {
                 }
             },
         };
-        Ok(Path { text: text.to_owned(), root, query: Query::parse(rest)? })
+        let query = Query::parse(rest)?;
+        Ok(Path(Arc::new(Compiled { text: text.to_owned(), root, query })))
     }
 
     /// As written.
     pub fn text(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// What it begins at.
     pub fn root(&self) -> &Root {
-        &self.root
+        &self.0.root
     }
 
     /// What follows the root.
     pub fn query(&self) -> &Query {
-        &self.query
+        &self.0.query
     }
 
     /// What the path finds: the value of a definite path, an array for an indefinite one.
@@ -84,10 +90,10 @@ impl Path {
             Err(EvaluationError::runtime(if of_template {
                 format!(
                     "The JSONPath '{}' specified for the field '{field}' could not be found in the input '{}'",
-                    self.text, scope.input
+                    self.0.text, scope.input
                 )
             } else {
-                format!("Invalid path '{}' : {}", self.text, missing.0)
+                format!("Invalid path '{}' : {}", self.0.text, missing.0)
             }))
         })
     }
@@ -102,11 +108,11 @@ impl Path {
 
     /// In templates an indefinite path over something that is not there gives an empty array.
     fn finds_nothing_gently(&self, scope: &Scope) -> bool {
-        let defined = match &self.root {
+        let defined = match &self.0.root {
             Root::Variable(name) => scope.variables.get(name).is_some(),
             _ => true,
         };
-        defined && !self.query.is_definite()
+        defined && !self.0.query.is_definite()
     }
 
     /// What the path finds, borrowed where it can be.
@@ -115,7 +121,7 @@ impl Path {
     ///
     /// Jayway's text when a definite path finds nothing.
     pub fn look_up<'s>(&self, scope: &'s Scope) -> Result<Cow<'s, Value>, Missing> {
-        let root: &Value = match &self.root {
+        let root: &Value = match &self.0.root {
             Root::Input => scope.input,
             Root::Context => scope.context,
             Root::Variable(name) => scope
@@ -123,7 +129,7 @@ impl Path {
                 .get(name)
                 .ok_or_else(|| Missing(format!("The variable '${name}' is not defined")))?,
         };
-        self.query.find(root)
+        self.0.query.find(root)
     }
 }
 

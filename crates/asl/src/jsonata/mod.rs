@@ -53,8 +53,7 @@ impl Jsonata {
             code: "INVALID_JSONATA_EXPRESSION",
             messages: vec![message],
         };
-        let program =
-            run::parse(text).map_err(|error| invalid(messages::without_code(&error.message)))?;
+        let program = run::parse(text).map_err(|error| invalid(error.message))?;
         let references = References::of(&program);
         if let Some(symbol) = &references.newer {
             return Err(invalid(format!(

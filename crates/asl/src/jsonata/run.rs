@@ -107,6 +107,9 @@ fn evaluate(
             let result = evaluator
                 .evaluate(program, input)
                 .map_err(|error| Failure::evaluating(error.message()))?;
+            if environment::is_exhausted() {
+                return Err(Failure::out_of_memory());
+            }
             let mut left = RESULT_VALUES_MAX;
             converted(&result, 0, &mut left)
         })

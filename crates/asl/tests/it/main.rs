@@ -1,7 +1,9 @@
 //! One binary for the crate's tests from outside.
 
 mod cases;
+mod diagnostics;
 mod history;
+mod jsonata_states;
 mod jsonata_suite;
 mod properties;
 mod recorded;
