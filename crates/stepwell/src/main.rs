@@ -68,6 +68,10 @@ enum Command {
     Logs(commands::logs::Flags),
     /// Check a definition; needs no server
     Validate(commands::validate::Flags),
+    /// Try a JSONata expression, a JSONPath or an intrinsic function
+    ///
+    /// stepwell eval '$sum(orders.price)' --input @orders.json
+    Eval(commands::eval::Flags),
     /// The supervisor of a job (started by the server)
     #[command(hide = true)]
     RunJob { folder: PathBuf },
@@ -92,6 +96,7 @@ fn main() -> ExitCode {
         Command::Stop(flags) => commands::stop::run(&flags),
         Command::Logs(flags) => commands::logs::run(&flags),
         Command::Validate(flags) => commands::validate::run(&flags),
+        Command::Eval(flags) => commands::eval::run(&flags),
         Command::RunJob { folder } => commands::run_job::supervise(&folder),
         Command::RunWorker { folder } => commands::run_job::work(&folder),
         Command::RunEndpoint { folder } => commands::run_endpoint::run(&folder),

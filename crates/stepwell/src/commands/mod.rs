@@ -3,6 +3,7 @@
 pub mod demo;
 pub mod describe;
 pub mod env;
+pub mod eval;
 pub mod history;
 pub mod list;
 pub mod logs;
