@@ -15,6 +15,16 @@ pub struct Caller {
     pub origin: Origin,
 }
 
+impl Caller {
+    /// The Task state that calls: the execution's number and the task's. The same each time the task is done.
+    pub fn task(&self) -> Option<(u64, u64)> {
+        match self.origin {
+            Origin::Task { token, .. } => Some(token),
+            _ => None,
+        }
+    }
+}
+
 /// Through which door a call came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::{Answer, Failed, Integration, Pattern, Work, with_sdk_metadata};
+use crate::Error;
 use crate::sagemaker::awaited_job;
-use crate::{Error, sagemaker};
 
 /// SageMaker's integration.
 pub struct SageMaker;
@@ -46,11 +46,6 @@ impl Integration for SageMaker {
         let moment = work.context.clock.moment();
         let members = match called {
             Ok(members) => members,
-            // A task that is done again after a crash finds what it made itself.
-            Err(refusal) if work.again => match made_before(work, action).await {
-                Some(members) => members,
-                None => return Err(failed(work, &refusal)),
-            },
             Err(refusal) => return Err(failed(work, &refusal)),
         };
         if work.waits_for_job() {
@@ -82,13 +77,6 @@ impl Integration for SageMaker {
             Err(error) => Err(error),
         }
     }
-}
-
-/// The answer of the same call before the crash, if what it made stands there as this task asks for it.
-async fn made_before(work: &Work<'_>, action: &Action) -> Option<serde_json::Value> {
-    let made =
-        sagemaker::made_by(work.context, &work.caller, action.operation, work.parameters()).await;
-    made.ok().flatten()
 }
 
 fn failed(work: &Work<'_>, refusal: &Error) -> Failed {

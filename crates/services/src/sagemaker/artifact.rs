@@ -55,7 +55,21 @@ fn extract(file: std::fs::File, into: &Path) -> io::Result<()> {
     }
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(io::BufReader::new(file)));
     archive.set_preserve_permissions(false);
-    archive.unpack(into)
+    archive.unpack(into)?;
+    keep(into)
+}
+
+/// Makes a folder's files durable: an endpoint serves them again after the machine went down.
+fn keep(folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        match entry.file_type()? {
+            kind if kind.is_dir() => keep(&entry.path())?,
+            kind if kind.is_file() => std::fs::File::open(entry.path())?.sync_all()?,
+            _ => {}
+        }
+    }
+    std::fs::File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

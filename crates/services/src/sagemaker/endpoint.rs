@@ -6,7 +6,7 @@ use store::{Batch, Expect, StoreError};
 
 use super::endpoint_config::{self, EndpointConfig, Variant};
 use super::model::{self, Container};
-use super::resource::{self, Kind, ListRequest, Listed, Resource, seconds};
+use super::resource::{self, Kind, ListRequest, Listed, Resource, TaskToken, seconds};
 use super::runner::Work;
 use super::{inputs, tags};
 use crate::operation::operation;
@@ -45,6 +45,9 @@ pub struct Deployment {
     pub variants: Vec<Deployed>,
     /// DataCaptureConfig as configured: kept and shown, not applied.
     pub data_capture: Option<Value>,
+    /// The task that asked for it.
+    #[serde(default)]
+    pub maker: Option<TaskToken>,
 }
 
 /// A production variant of a deployment.
@@ -99,8 +102,11 @@ async fn create_endpoint(
     let key = resource::key_of(caller, &request.endpoint_name);
     let arn = resource::arn_of(&Endpoint::KIND, caller, &request.endpoint_name);
     let taken = || Error::validation(format!("Cannot create already existing endpoint \"{arn}\"."));
-    if resource::find_key::<Endpoint>(context, key.clone()).await?.is_some() {
-        return Err(taken());
+    if let Some(known) = resource::find_key::<Endpoint>(context, key.clone()).await? {
+        return match resource::made_by(known.value.deployed.maker, caller) {
+            true => Ok(json!({ "EndpointArn": arn })),
+            false => Err(taken()),
+        };
     }
     let deployed = deployment(context, caller, &request.endpoint_config_name).await?;
     let now = context.clock.moment().now.0;
@@ -148,6 +154,7 @@ async fn deployment(
             .get("DataCaptureConfig")
             .filter(|value| value.is_object())
             .cloned(),
+        maker: caller.task(),
     })
 }
 
@@ -257,6 +264,10 @@ async fn update_endpoint(
 ) -> Result<Value, Error> {
     let stored = existing(context, caller, &request.endpoint_name).await?;
     let arn = stored.value.arn.clone();
+    let newest = stored.value.pending.as_ref().unwrap_or(&stored.value.deployed);
+    if resource::made_by(newest.maker, caller) {
+        return Ok(json!({ "EndpointArn": arn }));
+    }
     if request.deployment_config.is_object() {
         return Err(Error::validation(
             "Stepwell does not yet apply a DeploymentConfig: leave it out, and all traffic moves at once when the new model answers",

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use store::{Batch, Expect};
 
-use super::resource::{self, Kind, ListRequest, Listed, Resource, copy_members, seconds};
+use super::resource::{
+    self, Kind, ListRequest, Listed, Resource, TaskToken, copy_members, seconds,
+};
 use super::{model, tags};
 use crate::operation::operation;
 use crate::{Caller, Context, Error, Operation};
@@ -19,6 +21,9 @@ pub struct EndpointConfig {
     pub arn: String,
     /// Milliseconds.
     pub created_at: i64,
+    /// The task that made it.
+    #[serde(default)]
+    pub maker: Option<TaskToken>,
 }
 
 impl Resource for EndpointConfig {
@@ -92,8 +97,19 @@ async fn create_endpoint_config(
         ));
     }
     let arn = resource::arn_of(&EndpointConfig::KIND, caller, &name);
-    let config =
-        EndpointConfig { request, arn: arn.clone(), created_at: context.clock.moment().now.0 };
+    let key = resource::key_of(caller, &name);
+    if let Some(known) = resource::find_key::<EndpointConfig>(context, key.clone()).await? {
+        return match resource::made_by(known.value.maker, caller) {
+            true => Ok(json!({ "EndpointConfigArn": arn })),
+            false => Err(taken(&arn)),
+        };
+    }
+    let config = EndpointConfig {
+        request,
+        arn: arn.clone(),
+        created_at: context.clock.moment().now.0,
+        maker: caller.task(),
+    };
     let variants = config.variants();
     if variants.is_empty() {
         return Err(Error::validation("ProductionVariants must have at least one member"));
@@ -112,16 +128,17 @@ async fn create_endpoint_config(
             "The sum of InitialVariantWeight of all production variants must be greater than 0",
         ));
     }
-    let mut records =
-        vec![resource::write(&resource::key_of(caller, &name), &config, Expect::Absent)?];
+    let mut records = vec![resource::write(&key, &config, Expect::Absent)?];
     records.extend(tags::of_new(&arn, &config.request)?);
     match context.store.commit(Batch { records, ..Batch::default() }).await {
         Ok(()) => Ok(json!({ "EndpointConfigArn": arn })),
-        Err(store::StoreError::Conflict { .. }) => Err(Error::validation(format!(
-            "Cannot create already existing endpoint configuration \"{arn}\"."
-        ))),
+        Err(store::StoreError::Conflict { .. }) => Err(taken(&arn)),
         Err(error) => Err(error.into()),
     }
+}
+
+fn taken(arn: &str) -> Error {
+    Error::validation(format!("Cannot create already existing endpoint configuration \"{arn}\"."))
 }
 
 /// The configuration, or AWS's refusal.

@@ -24,10 +24,15 @@ const LOAD: Duration = Duration::from_secs(60);
 /// How long requests that began before an update may go on.
 const DRAIN: Duration = Duration::from_secs(60);
 
+/// Pauses between tries to serve again what served before a restart.
+const RETRY_SHORTEST: Duration = Duration::from_secs(1);
+const RETRY_LONGEST: Duration = Duration::from_secs(30);
+
 /// Endpoints that serve, by the key of their record.
 #[derive(Default)]
 pub struct Hosts {
     routes: RwLock<HashMap<String, Arc<Route>>>,
+    changed: Notify,
 }
 
 impl Hosts {
@@ -38,10 +43,26 @@ impl Hosts {
 
     fn set(&self, key: &str, route: Option<Arc<Route>>) -> Option<Arc<Route>> {
         let mut routes = self.routes.write().unwrap_or_else(|poisoned| poisoned.into_inner());
-        match route {
+        let old = match route {
             Some(route) => routes.insert(key.to_owned(), route),
             None => routes.remove(key),
-        }
+        };
+        self.changed.notify_waiters();
+        old
+    }
+
+    /// Who serves the endpoint, waiting for one that is being brought up again after a restart.
+    pub async fn route_soon(&self, key: &str) -> Option<Arc<Route>> {
+        let wait = async {
+            loop {
+                let changed = self.changed.notified();
+                if let Some(route) = self.route(key) {
+                    return route;
+                }
+                changed.await;
+            }
+        };
+        tokio::time::timeout(LOAD, wait).await.ok()
     }
 
     /// Ends every process.
@@ -164,6 +185,8 @@ pub(super) async fn drive(context: &Arc<Context>, key: &str) -> Result<(), Error
     let bell = runner.bell(key);
     let going_down = runner.going_down();
     let mut serving: Option<String> = None;
+    let mut taken_up = false;
+    let mut pause = RETRY_SHORTEST;
     loop {
         let Some(stored) = resource::find_key::<Endpoint>(context, key.to_owned()).await? else {
             if let Some(route) = runner.hosts.set(key, None) {
@@ -174,6 +197,15 @@ pub(super) async fn drive(context: &Arc<Context>, key: &str) -> Result<(), Error
             return Ok(());
         };
         let endpoint = stored.value;
+        if !taken_up && endpoint.pending.is_some() && runner.hosts.route(key).is_none() {
+            // Killed in the middle of an update: what served before serves until the new one does.
+            let before = &endpoint.deployed;
+            if let Ok(route) = bring_up(context, key, &endpoint.name, before).await {
+                runner.hosts.set(key, Some(route));
+                serving = Some(before.id.clone());
+            }
+        }
+        taken_up = true;
         let wanted = endpoint.pending.as_ref().unwrap_or(&endpoint.deployed);
         let failed_before = endpoint.status == "Failed" && endpoint.pending.is_none();
         if serving.as_ref() != Some(&wanted.id) && !failed_before {
@@ -186,6 +218,19 @@ pub(super) async fn drive(context: &Arc<Context>, key: &str) -> Result<(), Error
                         old.drained().await;
                         old.end().await;
                         remove_old_folders(context, key, &wanted.id);
+                    }
+                }
+                // It served before this server was started: that it cannot now will pass, or is told in the log.
+                Err(reason) if endpoint.status == "InService" && endpoint.pending.is_none() => {
+                    tracing::error!(
+                        endpoint = endpoint.name,
+                        reason,
+                        "cannot serve again; trying again"
+                    );
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => pause = (pause * 2).min(RETRY_LONGEST),
+                        () = bell.notified() => {}
+                        () = going_down.cancelled() => return Ok(()),
                     }
                 }
                 Err(reason) => settle(context, key, wanted, Some(reason)).await?,
@@ -275,9 +320,17 @@ async fn start_variant(
 ) -> Result<Arc<Server>, String> {
     let caller = jobs::job_caller(key, deployed.role.as_deref());
     let model = folder.join("model");
-    std::fs::create_dir_all(&model).map_err(|error| format!("InternalServerError: {error}"))?;
-    if let Some(url) = &deployed.container.model_data_url {
-        artifact::unpack(context, &caller, url, &model).await?;
+    let broken = |error: std::io::Error| format!("InternalServerError: {error}");
+    std::fs::create_dir_all(folder).map_err(broken)?;
+    match &deployed.container.model_data_url {
+        // After a restart it is here, whatever has become of the object.
+        Some(_) if model.is_dir() => {}
+        Some(url) => {
+            let unpacked = folder.join("unpacked");
+            artifact::unpack(context, &caller, url, &unpacked).await?;
+            std::fs::rename(&unpacked, &model).map_err(broken)?;
+        }
+        None => std::fs::create_dir_all(&model).map_err(broken)?,
     }
     let secret = context.clock.moment().dice("endpoint secret").uuid();
     let spec = EndpointSpec {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::process::Child;
+use tokio::sync::Notify;
 
 use super::job_spec::{self, Exit};
 use super::resource::owner_of_key;
@@ -55,7 +57,7 @@ pub enum Ran {
     Ended(Exit),
 }
 
-/// How often a job is begun again whose supervisor vanished without a word (the machine went down).
+/// How often a job is begun whose supervisor vanishes without a word (the machine went down).
 const ATTEMPTS_MAX: u32 = 3;
 
 /// Takes a job through its course, from wherever its folder says that it is.
@@ -66,95 +68,133 @@ pub async fn run(
     stages: impl Stages,
 ) -> Result<Ran, Error> {
     let runner = &context.sagemaker;
-    let bell = runner.bell(key);
+    let course = Course { context, key, folder, stages, bell: runner.bell(key) };
     if let Ok(exit) = job_spec::read(folder, "exit.json") {
         return Ok(Ran::Ended(exit));
     }
-    if runner::supervisor_of(folder).is_some() {
+    if folder.exists() && course.claim()?.is_none() {
         let _place = runner.slot_now();
         tracing::info!(key, "found a running job again");
-        if stages.stop_asked(context, key).await? {
-            runner::ask_to_stop(folder);
-        }
-        if let Some(exit) =
-            runner::wait_for(folder, None).await.map_err(|error| disk(folder, &error))?
-        {
+        if let Some(exit) = course.to_its_end(None).await? {
             return Ok(Ran::Ended(exit));
         }
     }
     let _place = loop {
+        if course.stop_asked().await? {
+            return Ok(Ran::StoppedBeforeStart);
+        }
         tokio::select! {
             place = runner.slot() => break place,
-            () = bell.notified() => if stages.stop_asked(context, key).await? { return Ok(Ran::StoppedBeforeStart) },
+            () = course.bell.notified() => {}
         }
     };
-    for attempt in begun(folder)..ATTEMPTS_MAX {
-        if stages.stop_asked(context, key).await? {
-            return Ok(Ran::StoppedBeforeStart);
+    while begun(folder) < ATTEMPTS_MAX {
+        match course.attempt().await? {
+            Some(ran) => return Ok(ran),
+            None => tracing::warn!(key, "a job's supervisor ended without a word; beginning again"),
         }
-        runner::end_orphan(folder);
-        if !stages.enter(context, key, Stage::Preparing).await? {
-            return Ok(Ran::StoppedBeforeStart);
-        }
-        if let Err(error) = fresh(folder, attempt) {
-            return Ok(Ran::CannotStart(no_folder(folder, &error)));
-        }
-        if let Err(reason) = stages.prepare(context, key, folder).await? {
-            return Ok(Ran::CannotStart(reason));
-        }
-        if !stages.enter(context, key, Stage::Running).await? {
-            return Ok(Ran::StoppedBeforeStart);
-        }
-        let child = match runner::start_job(runner, folder) {
-            Ok(child) => child,
-            Err(error) => {
-                return Ok(Ran::CannotStart(format!(
-                    "InternalServerError: cannot start a process: {error}"
-                )));
-            }
-        };
-        // The bell may have rung between the look and the start.
-        if stages.stop_asked(context, key).await? {
-            stop_soon(folder).await;
-        }
-        let exit =
-            runner::wait_for(folder, Some(child)).await.map_err(|error| disk(folder, &error))?;
-        if let Some(exit) = exit {
-            return Ok(Ran::Ended(exit));
-        }
-        tracing::warn!(key, attempt, "a job's supervisor ended without a word; beginning again");
     }
+    runner::end_orphan(folder).await;
     Ok(Ran::CannotStart(
         "InternalServerError: We encountered an internal error: the job's process could not be watched".to_owned(),
     ))
 }
 
-/// A supervisor that was just started takes a moment to say who it is.
-async fn stop_soon(folder: &Path) {
-    for _ in 0..100 {
-        if runner::supervisor_of(folder).is_some() {
-            return runner::ask_to_stop(folder);
+/// One job on its course.
+struct Course<'a, S> {
+    context: &'a Arc<Context>,
+    key: &'a str,
+    folder: &'a Path,
+    stages: S,
+    bell: Arc<Notify>,
+}
+
+impl<S: Stages> Course<'_, S> {
+    async fn stop_asked(&self) -> Result<bool, Error> {
+        self.stages.stop_asked(self.context, self.key).await
+    }
+
+    fn claim(&self) -> Result<Option<runner::Claim>, Error> {
+        runner::claim(self.folder).map_err(|error| disk(self.folder, &error))
+    }
+
+    /// Prepares and runs it once; none when its supervisor vanished.
+    async fn attempt(&self) -> Result<Option<Ran>, Error> {
+        let Course { context, key, folder, stages, .. } = self;
+        runner::end_orphan(folder).await;
+        if !stages.enter(context, key, Stage::Preparing).await? {
+            return Ok(Some(Ran::StoppedBeforeStart));
         }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        match fresh(folder) {
+            Ok(()) => {}
+            // Space comes back: the job waits for it.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                return Err(disk(folder, &error));
+            }
+            Err(error) => return Ok(Some(Ran::CannotStart(no_folder(folder, &error)))),
+        }
+        let Some(claim) = self.claim()? else {
+            return Err(Error::internal("another process has claimed the job"));
+        };
+        if let Err(reason) = stages.prepare(context, key, folder).await? {
+            return Ok(Some(Ran::CannotStart(reason)));
+        }
+        if !stages.enter(context, key, Stage::Running).await? {
+            return Ok(Some(Ran::StoppedBeforeStart));
+        }
+        note_attempt(folder).map_err(|error| disk(folder, &error))?;
+        match runner::start_job(&context.sagemaker, folder, claim) {
+            Ok(child) => Ok(self.to_its_end(Some(child)).await?.map(Ran::Ended)),
+            Err(error) => Ok(Some(Ran::CannotStart(format!(
+                "InternalServerError: cannot start a process: {error}"
+            )))),
+        }
+    }
+
+    /// Waits for the end of its process, and has it stopped when that is asked for.
+    async fn to_its_end(&self, child: Option<Child>) -> Result<Option<Exit>, Error> {
+        let ended = runner::wait_for(self.folder, child);
+        tokio::pin!(ended);
+        loop {
+            if self.stop_asked().await? {
+                runner::ask_to_stop(self.folder).await;
+            }
+            tokio::select! {
+                exit = &mut ended => return exit.map_err(|error| disk(self.folder, &error)),
+                () = self.bell.notified() => {}
+            }
+        }
     }
 }
 
-/// How often the job was begun: the number is kept beside what it is about.
+/// How often the job's process was started: the number is kept beside what it is about.
 fn begun(folder: &Path) -> u32 {
-    std::fs::read_to_string(folder.join("attempt"))
+    std::fs::read_to_string(folder.join(ATTEMPTS))
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(0)
 }
 
-/// An empty folder with its attempt noted.
-fn fresh(folder: &Path, attempt: u32) -> io::Result<()> {
-    match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+fn note_attempt(folder: &Path) -> io::Result<()> {
+    std::fs::write(folder.join(ATTEMPTS), (begun(folder) + 1).to_string())
+}
+
+const ATTEMPTS: &str = "attempt";
+
+/// A folder that holds nothing of an earlier attempt.
+fn fresh(folder: &Path) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    std::fs::write(folder.join("attempt"), (attempt + 1).to_string())
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name() == ATTEMPTS || entry.file_name() == runner::CLAIM {
+            continue;
+        }
+        match entry.file_type()?.is_dir() {
+            true => std::fs::remove_dir_all(entry.path())?,
+            false => std::fs::remove_file(entry.path())?,
+        }
+    }
+    Ok(())
 }
 
 fn no_folder(folder: &Path, error: &io::Error) -> String {

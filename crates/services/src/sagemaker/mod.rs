@@ -23,8 +23,6 @@ pub use hosting::{Hosts, InFlight, Route, Server};
 pub use jobs::Outcome;
 pub use transform::Transform;
 
-use serde_json::{Value, json};
-
 use crate::integrations::Awaiting;
 use crate::{Caller, Context, Error, Service};
 
@@ -88,42 +86,4 @@ pub async fn awaited_job(
             found.and_then(|stored| stored.value.awaiting)
         }
     })
-}
-
-/// The answer that a create call gave, if what it made exists and was made by the very same request.
-/// A task that is done again after a crash is answered with it.
-pub async fn made_by(
-    context: &Context,
-    caller: &Caller,
-    operation: &str,
-    request: &Value,
-) -> Result<Option<Value>, Error> {
-    let name = |member: &str| request[member].as_str().unwrap_or_default().to_owned();
-    let made = match operation {
-        "CreateModel" => resource::find::<model::Model>(context, caller, &name("ModelName"))
-            .await?
-            .filter(|stored| stored.value.request == *request)
-            .map(|stored| json!({ "ModelArn": stored.value.arn })),
-        "CreateEndpointConfig" => {
-            let name = name("EndpointConfigName");
-            resource::find::<endpoint_config::EndpointConfig>(context, caller, &name)
-                .await?
-                .filter(|stored| stored.value.request == *request)
-                .map(|stored| json!({ "EndpointConfigArn": stored.value.arn }))
-        }
-        "CreateEndpoint" | "UpdateEndpoint" => {
-            let config = name("EndpointConfigName");
-            let found =
-                resource::find::<endpoint::Endpoint>(context, caller, &name("EndpointName"))
-                    .await?;
-            found
-                .filter(|stored| {
-                    let endpoint = &stored.value;
-                    endpoint.pending.as_ref().unwrap_or(&endpoint.deployed).config == config
-                })
-                .map(|stored| json!({ "EndpointArn": stored.value.arn }))
-        }
-        _ => None,
-    };
-    Ok(made)
 }

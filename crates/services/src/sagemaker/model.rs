@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use store::{Batch, Expect};
 
-use super::resource::{self, Kind, ListRequest, Listed, Resource, copy_members, seconds};
+use super::resource::{
+    self, Kind, ListRequest, Listed, Resource, TaskToken, copy_members, seconds,
+};
 use super::tags;
 use crate::operation::operation;
 use crate::{Caller, Context, Error, Operation};
@@ -18,6 +20,9 @@ pub struct Model {
     pub arn: String,
     /// Milliseconds.
     pub created_at: i64,
+    /// The task that made it.
+    #[serde(default)]
+    pub maker: Option<TaskToken>,
 }
 
 impl Resource for Model {
@@ -88,23 +93,36 @@ async fn create_model(context: &Context, caller: &Caller, request: Value) -> Res
         ));
     }
     let arn = resource::arn_of(&Model::KIND, caller, &name);
-    let model = Model { request, arn: arn.clone(), created_at: context.clock.moment().now.0 };
+    let key = resource::key_of(caller, &name);
+    if let Some(known) = resource::find_key::<Model>(context, key.clone()).await? {
+        return match resource::made_by(known.value.maker, caller) {
+            true => Ok(json!({ "ModelArn": arn })),
+            false => Err(taken(&arn)),
+        };
+    }
+    let model = Model {
+        request,
+        arn: arn.clone(),
+        created_at: context.clock.moment().now.0,
+        maker: caller.task(),
+    };
     let container = model.container();
     if container.image.is_empty() {
         return Err(Error::validation(
             "Stepwell serves models of a container image: give PrimaryContainer.Image",
         ));
     }
-    let mut records =
-        vec![resource::write(&resource::key_of(caller, &name), &model, Expect::Absent)?];
+    let mut records = vec![resource::write(&key, &model, Expect::Absent)?];
     records.extend(tags::of_new(&arn, &model.request)?);
     match context.store.commit(Batch { records, ..Batch::default() }).await {
         Ok(()) => Ok(json!({ "ModelArn": arn })),
-        Err(store::StoreError::Conflict { .. }) => {
-            Err(Error::validation(format!("Cannot create already existing model \"{arn}\".")))
-        }
+        Err(store::StoreError::Conflict { .. }) => Err(taken(&arn)),
         Err(error) => Err(error.into()),
     }
+}
+
+fn taken(arn: &str) -> Error {
+    Error::validation(format!("Cannot create already existing model \"{arn}\"."))
 }
 
 /// The model, or AWS's refusal.

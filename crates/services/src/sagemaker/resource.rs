@@ -24,6 +24,15 @@ pub trait Resource: Serialize + DeserializeOwned + Clone + Send + Sync {
     fn name(&self) -> &str;
 }
 
+/// The Task state that made a resource: its execution's number and its own. A task that is done again
+/// after a crash is known by it, and answered as the first time.
+pub type TaskToken = (u64, u64);
+
+/// Whether the task that calls made the resource already.
+pub fn made_by(maker: Option<TaskToken>, caller: &Caller) -> bool {
+    maker.is_some() && maker == caller.task()
+}
+
 /// A resource with the version it was read at.
 pub struct Stored<T> {
     /// The resource.

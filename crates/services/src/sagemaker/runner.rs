@@ -182,8 +182,11 @@ pub async fn end_all(context: &Context) -> Result<(), Error> {
         jobs.into_iter().filter(|job| !job.value.progress.ended()).map(|job| job.value.folder);
     for name in training.chain(transform) {
         let folder = super::jobs::folder(context, &name);
-        ask_to_stop(&folder);
-        wait_for(&folder, None).await.map_err(|error| super::jobs::disk(&folder, &error))?;
+        let ended = async {
+            ask_to_stop(&folder).await;
+            wait_for(&folder, None).await
+        };
+        ended.await.map_err(|error| super::jobs::disk(&folder, &error))?;
     }
     Ok(())
 }
@@ -241,14 +244,39 @@ async fn persist(context: Arc<Context>, key: String, drive: Drive) {
     context.sagemaker.forget(&key);
 }
 
+/// The right to start a job's supervisor, which inherits it: a lock that is held as long as either lives.
+/// So there is no moment at which a new server could take a job for one that nobody runs.
+pub(super) struct Claim(std::fs::File);
+
+/// The name of the file that is locked, in the job's folder.
+pub(super) const CLAIM: &str = "claim";
+
+/// Claims a job; none when its supervisor is alive.
+pub(super) fn claim(folder: &Path) -> std::io::Result<Option<Claim>> {
+    std::fs::create_dir_all(folder)?;
+    let path = folder.join(CLAIM);
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(Claim(file))),
+        Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+        Err(std::fs::TryLockError::Error(error)) => Err(error),
+    }
+}
+
 /// Starts the supervisor of a job.
-pub(super) fn start_job(runner: &Runner, folder: &Path) -> std::io::Result<Child> {
+pub(super) fn start_job(runner: &Runner, folder: &Path, claim: Claim) -> std::io::Result<Child> {
     let errors = std::fs::File::create(folder.join("supervisor.log"))?;
     Command::new(runner.programs.executable())
         .arg("run-job")
         .arg(folder)
         .envs(runner.programs.environment())
-        .stdin(Stdio::null())
+        // It reads nothing: the open file carries the lock.
+        .stdin(claim.0)
         .stdout(Stdio::null())
         .stderr(errors)
         .kill_on_drop(false)
@@ -265,14 +293,30 @@ pub(super) fn start_endpoint(runner: &Runner, folder: &Path, log: &Path) -> std:
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(errors)
+        // The terminal's Ctrl-C is for the server; a process that it ended would look like a bad model.
+        .process_group(0)
         .kill_on_drop(true)
         .spawn()
 }
 
-/// The supervisor of a job, if it is still running.
-pub(super) fn supervisor_of(folder: &Path) -> Option<Supervisor> {
+/// The supervisor of a job, if it is still running and has said who it is.
+fn supervisor_of(folder: &Path) -> Option<Supervisor> {
     let supervisor: Supervisor = job_spec::read(folder, "supervisor.json").ok()?;
     (job_spec::process_start(supervisor.pid) == Some(supervisor.start)).then_some(supervisor)
+}
+
+/// The supervisor of a job, if it is still running. One that was just started needs a moment to say who it is.
+async fn introduced(folder: &Path) -> std::io::Result<Option<Supervisor>> {
+    const LOOK: Duration = Duration::from_millis(10);
+    loop {
+        if let Some(supervisor) = supervisor_of(folder) {
+            return Ok(Some(supervisor));
+        }
+        if !folder.join(CLAIM).exists() || claim(folder)?.is_some() {
+            return Ok(None);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// Waits until the supervisor has ended; its own child is reaped, an adopted one is watched.
@@ -282,7 +326,7 @@ pub(super) async fn wait_for(folder: &Path, child: Option<Child>) -> std::io::Re
             child.wait().await?;
         }
         None => {
-            if let Some(supervisor) = supervisor_of(folder) {
+            if let Some(supervisor) = introduced(folder).await? {
                 watch(supervisor).await?;
             }
         }
@@ -316,23 +360,24 @@ async fn watch(supervisor: Supervisor) -> std::io::Result<()> {
 }
 
 /// Asks a job to end: its supervisor hands the signal to the worker, and kills it if it does not go.
-pub(super) fn ask_to_stop(folder: &Path) {
-    if let Some(supervisor) = supervisor_of(folder) {
+pub(super) async fn ask_to_stop(folder: &Path) {
+    if let Ok(Some(supervisor)) = introduced(folder).await {
         let pid = nix::unistd::Pid::from_raw(supervisor.pid);
         let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
     }
 }
 
-/// Ends the worker of a supervisor that died without a word, so that two never run in one folder.
-pub(super) fn end_orphan(folder: &Path) {
-    if let Ok(supervisor) = job_spec::read::<Supervisor>(folder, "supervisor.json")
-        && let Some(group) = supervisor.worker_group
-        && worker_runs_in(group, folder)
-    {
+/// Ends the worker of a supervisor that died without a word, so that two never work in one folder.
+pub(super) async fn end_orphan(folder: &Path) {
+    const LOOK: Duration = Duration::from_millis(10);
+    let Ok(supervisor) = job_spec::read::<Supervisor>(folder, "supervisor.json") else { return };
+    let Some(group) = supervisor.worker_group else { return };
+    while worker_runs_in(group, folder) && job_spec::process_start(group).is_some() {
         let _ = nix::sys::signal::killpg(
             nix::unistd::Pid::from_raw(group),
             nix::sys::signal::Signal::SIGKILL,
         );
+        tokio::time::sleep(LOOK).await;
     }
 }
 

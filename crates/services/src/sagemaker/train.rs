@@ -10,7 +10,6 @@ use store::{Batch, Expect, StoreError};
 
 use super::job_spec::{self, EXIT_PLATFORM, Exit, JobSpec};
 use super::resource::{self, Resource, owner_of_key};
-use super::runner;
 use super::training_job::TrainingJob;
 use super::{artifact, job_spec::Work, jobs};
 use crate::{Caller, Context, Error, cloudwatch, integrations, logs, s3};
@@ -337,10 +336,4 @@ fn point(expression: &regex::Regex, line: &str) -> Option<cloudwatch::Point> {
     let (at, text) = line.split_once('\t')?;
     let value = expression.captures(text)?.get(1)?.as_str().parse().ok()?;
     Some(cloudwatch::Point::of(at.parse().ok()?, value))
-}
-
-/// Asks a job's process to end; the driver sees the rest.
-pub(super) fn stop(context: &Context, key: &str, folder: &str) {
-    runner::ask_to_stop(&jobs::folder(context, folder));
-    context.sagemaker.interrupt(key);
 }

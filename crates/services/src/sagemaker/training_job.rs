@@ -4,7 +4,7 @@ use asl::Failure;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::resource::{Kind, Resource, copy_members, seconds};
+use super::resource::{Kind, Resource, TaskToken, copy_members, seconds};
 use crate::integrations::Awaiting;
 
 /// A training job as stored.
@@ -24,6 +24,9 @@ pub struct TrainingJob {
     pub metrics: Vec<(String, f64, i64)>,
     /// The task that waits for it.
     pub awaiting: Option<Awaiting>,
+    /// The task that made it, waiting or not.
+    #[serde(default)]
+    pub maker: Option<TaskToken>,
 }
 
 /// Status, its history and its times: what every kind of job has.

@@ -7,7 +7,7 @@ use store::{Batch, Expect, StoreError};
 use super::resource::{self, ListRequest, Listed, Resource, seconds};
 use super::runner::Work;
 use super::training_job::{Progress, TrainingJob};
-use super::{inputs, tags, train};
+use super::{inputs, tags};
 use crate::integrations::{self, Awaiting};
 use crate::operation::operation;
 use crate::{Caller, Context, Error, Operation};
@@ -36,10 +36,9 @@ async fn create_training_job(
     let key = resource::key_of(caller, &name);
     let arn = resource::arn_of(&TrainingJob::KIND, caller, &name);
     let answer = json!({ "TrainingJobArn": arn });
-    let awaiting = Awaiting::of(caller);
     if let Some(known) = resource::find_key::<TrainingJob>(context, key.clone()).await? {
         // The same task asks again after a crash: its job is there already.
-        if awaiting.is_some() && known.value.awaiting == awaiting {
+        if resource::made_by(known.value.maker, caller) {
             return Ok(answer);
         }
         return Err(name_taken(&arn));
@@ -50,7 +49,8 @@ async fn create_training_job(
         arn: arn.clone(),
         folder: moment.dice("training job folder").uuid(),
         progress: Progress::new(moment.now.0),
-        awaiting,
+        awaiting: Awaiting::of(caller),
+        maker: caller.task(),
         request,
         ..TrainingJob::default()
     };
@@ -185,6 +185,7 @@ async fn stop_training_job(
             "The request was rejected because the training job is in status {status}."
         )));
     }
-    train::stop(context, &stored.key, &stored.value.folder);
+    // Its driver ends the process.
+    context.sagemaker.interrupt(&stored.key);
     Ok(json!({}))
 }

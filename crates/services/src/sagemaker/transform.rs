@@ -10,7 +10,7 @@ use super::batch::Processing;
 use super::job_spec::{self, Exit, JobSpec, Work};
 use super::resource::{self, owner_of_key};
 use super::transform_job::{self, TransformJob};
-use super::{artifact, jobs, runner};
+use super::{artifact, jobs};
 use crate::{Context, Error, integrations, logs, s3};
 
 /// CloudWatch's group of all transform jobs' logs.
@@ -209,10 +209,4 @@ async fn finish(
             Err(error) => return Err(error.into()),
         }
     }
-}
-
-/// Asks the job's process to end; the driver sees the rest.
-pub(super) fn stop(context: &Context, key: &str, folder: &str) {
-    runner::ask_to_stop(&jobs::folder(context, folder));
-    context.sagemaker.interrupt(key);
 }

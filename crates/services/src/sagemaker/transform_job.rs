@@ -7,10 +7,12 @@ use store::{Batch, Expect, StoreError};
 
 use super::batch::{Columns, Processing};
 use super::model::{self, Container};
-use super::resource::{self, Kind, ListRequest, Listed, Resource, copy_members, seconds};
+use super::resource::{
+    self, Kind, ListRequest, Listed, Resource, TaskToken, copy_members, seconds,
+};
 use super::runner::Work;
 use super::training_job::{Progress, sync_outcome};
-use super::{inputs, tags, transform};
+use super::{inputs, tags};
 use crate::integrations::{self, Awaiting};
 use crate::operation::operation;
 use crate::{Caller, Context, Error, Operation};
@@ -32,6 +34,9 @@ pub struct TransformJob {
     pub role: Option<String>,
     /// The task that waits for it.
     pub awaiting: Option<Awaiting>,
+    /// The task that made it, waiting or not.
+    #[serde(default)]
+    pub maker: Option<TaskToken>,
 }
 
 impl Resource for TransformJob {
@@ -129,7 +134,7 @@ async fn create_transform_job(
     let answer = json!({ "TransformJobArn": arn });
     let awaiting = Awaiting::of(caller);
     if let Some(known) = resource::find_key::<TransformJob>(context, key.clone()).await? {
-        if awaiting.is_some() && known.value.awaiting == awaiting {
+        if resource::made_by(known.value.maker, caller) {
             return Ok(answer);
         }
         return Err(name_taken(&arn));
@@ -147,6 +152,7 @@ async fn create_transform_job(
         container,
         role: model.request["ExecutionRoleArn"].as_str().map(str::to_owned),
         awaiting,
+        maker: caller.task(),
         request,
     };
     let mut records = vec![resource::write(&key, &job, Expect::Absent)?];
@@ -328,6 +334,7 @@ async fn stop_transform_job(
             "The request was rejected because the transform job is in status {status}."
         )));
     }
-    transform::stop(context, &stored.key, &stored.value.folder);
+    // Its driver ends the process.
+    context.sagemaker.interrupt(&stored.key);
     Ok(json!({}))
 }

@@ -55,8 +55,15 @@ pub(super) async fn invoke_endpoint(
         (None, None) => futures::stream::empty().boxed(),
     };
     let key = endpoint_key(caller, &request.endpoint_name);
-    let Some(route) = context.sagemaker.hosts.route(&key) else {
-        return Err(not_serving(context, caller, &key, &request.endpoint_name).await);
+    let hosts = &context.sagemaker.hosts;
+    let route = match hosts.route(&key) {
+        Some(route) => route,
+        None => {
+            refuse_unless_served(context, caller, &key, &request.endpoint_name).await?;
+            hosts.route_soon(&key).await.ok_or_else(|| {
+                unavailable(&request.endpoint_name, "it is being brought up again")
+            })?
+        }
     };
     let dice = context.clock.moment().dice("variant").next_f64();
     let Some(server) = route.choose(request.target_variant.as_deref(), dice) else {
@@ -100,17 +107,8 @@ async fn ask(
     request: &Request,
     body: Body,
 ) -> Result<hyper::Response<Incoming>, Error> {
-    let unavailable = |why: String| {
-        Error::new(
-            "ServiceUnavailable",
-            format!("The variant {} does not answer: {why}", server.variant),
-        )
-        .with_status(503)
-    };
-    let port = server
-        .port()
-        .await
-        .ok_or_else(|| unavailable("its process is being started".to_owned()))?;
+    let unavailable = |why: &str| unavailable(&request.endpoint_name, why);
+    let port = server.port().await.ok_or_else(|| unavailable("its process is being started"))?;
     let mut builder = hyper::Request::post(format!("http://127.0.0.1:{port}/invocations"))
         .header("x-stepwell-endpoint-key", &server.secret);
     let headers = [
@@ -136,7 +134,7 @@ async fn ask(
             }
             cause = inner;
         }
-        unavailable(error.to_string())
+        unavailable(&error.to_string())
     })
 }
 
@@ -157,16 +155,27 @@ async fn text_of(body: Incoming) -> String {
     String::from_utf8_lossy(&bytes).chars().take(MESSAGE_MAX).collect()
 }
 
-/// AWS's error of an endpoint that is not there or not there yet.
-async fn not_serving(context: &Context, caller: &Caller, key: &str, name: &str) -> Error {
-    match endpoint_status(context, key).await {
-        Ok(None) => validation(format!("Endpoint {name} of account {} not found.", caller.account)),
-        Ok(Some(status)) => validation(format!(
-            "Endpoint {name} of account {} is not in service: its status is {status}.",
-            caller.account
-        )),
-        Err(error) => error,
+/// AWS's error of an endpoint that is not there or not there yet. One that served before the server was
+/// started again is, in a moment.
+async fn refuse_unless_served(
+    context: &Context,
+    caller: &Caller,
+    key: &str,
+    name: &str,
+) -> Result<(), Error> {
+    let account = &caller.account;
+    match endpoint_status(context, key).await?.as_deref() {
+        Some("InService" | "Updating") => Ok(()),
+        Some(status) => Err(validation(format!(
+            "Endpoint {name} of account {account} is not in service: its status is {status}."
+        ))),
+        None => Err(validation(format!("Endpoint {name} of account {account} not found."))),
     }
+}
+
+fn unavailable(endpoint: &str, why: &str) -> Error {
+    Error::new("ServiceUnavailable", format!("The endpoint {endpoint} does not answer: {why}"))
+        .with_status(503)
 }
 
 fn model_error(

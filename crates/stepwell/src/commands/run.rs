@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow};
 use clap::Args;
 use serde_json::{Value, json};
 use stepwell_sdk::client::{Client, Credentials};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::client::{self, Output, Target, block_on, json_argument, text};
 use crate::config::{Config, ServerFlags};
@@ -75,22 +76,34 @@ pub async fn embedded<T>(
     };
     let config = Config::load(&flags)?;
     log::start("warn", config.log_format);
+    // Before anything is started, so that a signal at any moment ends what is.
+    let interrupted = interrupted()?;
     let server = Server::start(&config).await?;
     let client = Client::builder()
         .endpoint(server.url())
         .region("us-east-1")
         .credentials(Credentials::new("test", "test"))
         .build()?;
-    let interrupted = async {
-        let _ = tokio::signal::ctrl_c().await;
-        bail!("interrupted; everything that was started is ended")
-    };
     let result = tokio::select! {
         result = work(client) => result,
-        interrupted = interrupted => interrupted,
+        () = interrupted => Err(anyhow!("interrupted; everything that was started is ended")),
     };
     server.stop(Jobs::End).await;
     result
+}
+
+/// Ends with the first Ctrl-C, SIGTERM or closed terminal.
+fn interrupted() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+    })
 }
 
 async fn execute(

@@ -73,7 +73,14 @@ pub async fn supervise(folder: &Path) -> anyhow::Result<ExitCode> {
         let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
     }
     let _ = lines.join();
-    job_spec::write(folder, "exit.json", &exit(status, started_at, out_of_time, stopped))?;
+    let exit = exit(status, started_at, out_of_time, stopped);
+    // On a full disk the word waits for space: without it the job would be begun again.
+    while let Err(error) = job_spec::write(folder, "exit.json", &exit) {
+        if error.kind() != std::io::ErrorKind::StorageFull {
+            return Err(error).context("cannot write exit.json");
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
