@@ -15,7 +15,8 @@ import urllib.request
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SHARED = ROOT.parent / "shared"
+# Reference material that may lie beside the project; what needs it is skipped without it.
+SHARED = pathlib.Path(os.environ.get("STEPWELL_SHARED", ROOT.parent / "shared"))
 BINARY = pathlib.Path(os.environ.get("STEPWELL_BIN", ROOT / "target" / "debug" / "stepwell"))
 
 
