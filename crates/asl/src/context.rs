@@ -5,6 +5,7 @@ use std::ops::Deref;
 
 use serde_json::{Map, Value, json};
 
+use crate::data_flow::Bench;
 use crate::execution::{Execution, Item};
 use crate::{FrameId, StateType};
 
@@ -44,8 +45,13 @@ impl Execution {
         execution.insert("Input".into(), header.input.value().clone());
         execution.insert("StartTime".into(), header.start_time.iso8601().into());
         execution.insert("Name".into(), header.name.clone().into());
-        execution.insert("RoleArn".into(), header.role_arn.clone().into());
-        execution.insert("RedriveCount".into(), self.live.redrive_count.into());
+        // Only a state under test can be without a role.
+        let role = Some(header.role_arn.as_str()).filter(|role| !role.is_empty());
+        execution.insert("RoleArn".into(), role.into());
+        // An Express execution cannot be redriven.
+        if !header.express {
+            execution.insert("RedriveCount".into(), self.live.redrive_count.into());
+        }
         if let Some(time) = self.live.redrive_time {
             execution.insert("RedriveTime".into(), time.iso8601().into());
         }
@@ -72,15 +78,34 @@ impl Execution {
             context.insert("Task".into(), json!({"Token": token}));
         }
         if let Some(item) = item.or_else(|| self.nearest_item(frame)) {
-            let mut shown = Map::new();
-            shown.insert("Index".into(), item.index.into());
-            if let Some(key) = item.key() {
-                shown.insert("Key".into(), key.into());
-            }
-            shown.insert("Value".into(), item.value().clone());
-            context.insert("Map".into(), json!({"Item": shown}));
+            context.insert("Map".into(), shown(item));
         }
         context.into()
+    }
+
+    /// The context object as a state under test sees it: the given one, with the item that it cannot
+    /// have, or the usual one with what the test says of the state.
+    pub(crate) fn context_under_test(
+        &self,
+        bench: &Bench,
+        frame: FrameId,
+        item: Option<&Item>,
+        token: Option<&str>,
+    ) -> Value {
+        let Some(mut context) = bench.context.clone() else {
+            let mut context = self.context_object(frame, item, token);
+            if let Some(name) = &bench.state_name {
+                context["State"]["Name"] = name.as_str().into();
+            }
+            if let Some(count) = context.pointer_mut("/State/RetryCount") {
+                *count = bench.retries.into();
+            }
+            return context;
+        };
+        if let (Some(item), Value::Object(members)) = (item, &mut context) {
+            members.insert("Map".into(), shown(item));
+        }
+        context
     }
 
     /// The item of the innermost Map iteration that a frame is in.
@@ -93,4 +118,15 @@ impl Execution {
             frame = self.live.frames.get(&frame.parent?)?;
         }
     }
+}
+
+/// `Map` in the context object of an item's iteration.
+fn shown(item: &Item) -> Value {
+    let mut shown = Map::new();
+    shown.insert("Index".into(), item.index.into());
+    if let Some(key) = item.key() {
+        shown.insert("Key".into(), key.into());
+    }
+    shown.insert("Value".into(), item.value().clone());
+    json!({"Item": shown})
 }

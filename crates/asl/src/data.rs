@@ -1,10 +1,14 @@
 //! A JSON payload that many places share: one allocation, written as text at most once.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::definition::Segment;
 
 /// An immutable JSON document. Cloning is cheap; the text form (compact, as history events carry it)
 /// is made when first asked for and shared by all clones.
@@ -46,6 +50,31 @@ impl Data {
     /// Never: the shortest JSON text has one byte. Here because `len` is.
     pub fn is_empty(&self) -> bool {
         false
+    }
+
+    /// The value at a place in the document, with its text as it is written there.
+    pub fn part(&self, place: &[Segment]) -> Option<Data> {
+        let mut text = self.text();
+        for segment in place {
+            text = match segment {
+                Segment::Name(name) => {
+                    let members: HashMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+                    members.get(name)?.get()
+                }
+                Segment::Index(index) => {
+                    let elements: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+                    elements.get(*index)?.get()
+                }
+            };
+        }
+        Data::written(text).ok()
+    }
+
+    /// Parses JSON text and keeps the text as it is.
+    pub fn written(text: &str) -> Result<Data, serde_json::Error> {
+        let data = Data::parse(text)?;
+        let _ = data.0.text.set(text.into());
+        Ok(data)
     }
 
     /// The value by itself; clones it only if others hold it too.
@@ -96,9 +125,6 @@ impl Serialize for Data {
 impl<'de> Deserialize<'de> for Data {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Data, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let value: Value = serde_json::from_str(&text).map_err(serde::de::Error::custom)?;
-        let data = Data::from(value);
-        let _ = data.0.text.set(text.into_boxed_str());
-        Ok(data)
+        Data::written(&text).map_err(serde::de::Error::custom)
     }
 }

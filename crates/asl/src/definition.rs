@@ -35,6 +35,21 @@ pub struct Body {
     pub states: IndexMap<Name, Arc<State>>,
 }
 
+impl Body {
+    /// The state of this name, in the body itself or in the branches and processors of its states.
+    pub fn find(&self, name: &str) -> Option<&Arc<State>> {
+        self.states.get(name).or_else(|| {
+            self.states.values().find_map(|state| match &state.kind {
+                Kind::Parallel(parallel) => {
+                    parallel.branches.iter().find_map(|branch| branch.find(name))
+                }
+                Kind::Map(map) => map.processor.find(name),
+                _ => None,
+            })
+        })
+    }
+}
+
 /// Which language a state's fields are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueryLanguage {

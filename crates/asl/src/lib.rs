@@ -19,6 +19,7 @@ mod moment;
 mod parse;
 pub mod states;
 pub mod step;
+pub mod test_state;
 pub mod validate;
 
 pub use data::Data;

@@ -31,6 +31,25 @@ impl Definition {
         Definition::parse_with(text, Options::default())
     }
 
+    /// Parses and checks one state by itself, as the only state of a machine in which it is called
+    /// `name`. What follows it need not be there.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it.
+    pub fn parse_state(text: &str, name: &str) -> Result<Definition, Invalid> {
+        let state = text::document(text).map_err(|diagnostics| Invalid { diagnostics })?;
+        let machine = serde_json::json!({ "StartAt": name, "States": { name: state } });
+        let mut reader = Reader { isolated: true, ..Reader::new(Options::default()) };
+        let definition = reader.definition(&machine);
+        let mut diagnostics = reader.diagnostics;
+        diagnostics.retain(|diagnostic| diagnostic.severity == Severity::Error);
+        match definition {
+            Some(definition) if diagnostics.is_empty() => Ok(definition),
+            _ => Err(Invalid { diagnostics }),
+        }
+    }
+
     /// Parses and checks a definition for a type of state machine.
     ///
     /// # Errors
@@ -72,6 +91,8 @@ struct Reader {
     names: HashSet<String>,
     /// Labels of Distributed Maps seen so far.
     labels: HashSet<String>,
+    /// The machine is one state by itself: where it leads need not be there.
+    isolated: bool,
 }
 
 const MACHINE_FIELDS: [&str; 6] =
@@ -85,6 +106,7 @@ impl Reader {
             language: QueryLanguage::JsonPath,
             names: HashSet::new(),
             labels: HashSet::new(),
+            isolated: false,
         }
     }
 

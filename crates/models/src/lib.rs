@@ -18,6 +18,7 @@ mod pattern;
 pub mod conform;
 pub mod identify;
 pub mod json;
+pub mod mock;
 pub mod route;
 pub mod service;
 pub mod shape;

@@ -211,7 +211,7 @@ fn task_member<'a>(structure: &'a Structure, name: &str) -> Option<&'a Member> {
     })
 }
 
-fn upper_first(name: &str) -> String {
+pub(crate) fn upper_first(name: &str) -> String {
     let mut chars = name.chars();
     chars.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(chars).collect()
 }

@@ -216,7 +216,7 @@ fn text_fits(shape: &Shape, text: &str) -> bool {
     chosen && length_fits(shape, length_of(text)) && pattern_fits(shape, text)
 }
 
-fn pattern_fits(shape: &Shape, text: &str) -> bool {
+pub(crate) fn pattern_fits(shape: &Shape, text: &str) -> bool {
     let Some(pattern) = &shape.pattern else { return true };
     shape.compiled.get_or_init(|| Pattern::compile(pattern)).matches(text)
 }
@@ -237,7 +237,7 @@ fn length(shape: &Shape, length: usize, violated: &mut impl FnMut(String)) {
 }
 
 /// AWS counts UTF-16 code units.
-fn length_of(text: &str) -> usize {
+pub(crate) fn length_of(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.encode_utf16().count() }
 }
 

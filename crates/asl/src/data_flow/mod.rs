@@ -1,5 +1,6 @@
 //! How data flows into a state and out of it.
 
+mod inspection;
 mod result_path;
 
 use serde_json::Value;
@@ -8,6 +9,9 @@ use crate::definition::{Flow, ResultPath, Selection, State};
 use crate::execution::{Execution, Item, VisibleVariables};
 use crate::expression::{EvaluationError, LazyContext, Scope, Template};
 use crate::{Data, FrameId, Moment};
+
+pub(crate) use inspection::Bench;
+pub use inspection::Inspection;
 
 /// Where a state's expressions are evaluated.
 pub(crate) struct Place<'a> {
@@ -18,11 +22,13 @@ pub(crate) struct Place<'a> {
     pub item: Option<&'a Item>,
     /// `Task.Token`, for Task states.
     pub token: Option<&'a str>,
+    /// Set while the state is tested.
+    pub bench: Option<&'a Bench>,
 }
 
 impl<'a> Place<'a> {
     pub fn new(execution: &'a Execution, frame: FrameId, moment: Moment) -> Place<'a> {
-        Place { execution, frame, moment, item: None, token: None }
+        Place { execution, frame, moment, item: None, token: None, bench: None }
     }
 
     /// Evaluates with this input as `$` or `$states.input`.
@@ -38,7 +44,7 @@ impl<'a> Place<'a> {
         error_output: Option<&Value>,
         evaluate: impl FnOnce(&Scope) -> R,
     ) -> R {
-        let make = || self.execution.context_object(self.frame, self.item, self.token);
+        let make = || self.context_object();
         let context = LazyContext::new(&make);
         let variables = VisibleVariables { execution: self.execution, frame: self.frame };
         evaluate(&Scope {
@@ -49,6 +55,21 @@ impl<'a> Place<'a> {
             error_output,
             moment: self.moment,
         })
+    }
+
+    fn context_object(&self) -> Value {
+        let execution = self.execution;
+        match self.bench {
+            Some(bench) => execution.context_under_test(bench, self.frame, self.item, self.token),
+            None => execution.context_object(self.frame, self.item, self.token),
+        }
+    }
+
+    /// Writes down what the data has come to, if the state is tested.
+    pub fn note(&self, note: impl FnOnce(&mut Inspection)) {
+        if let Some(bench) = self.bench {
+            bench.note(note);
+        }
     }
 
     /// `InputPath` or `OutputPath` applied to some data, which is shared when nothing is selected.
@@ -69,7 +90,11 @@ impl<'a> Place<'a> {
     /// A state's input after `InputPath` (JSONPath); JSONata has the raw one.
     pub fn effective_input(&self, state: &State, raw: &Data) -> Result<Data, EvaluationError> {
         match &state.flow {
-            Flow::JsonPath(flow) => self.select(&flow.input_path, raw, "InputPath"),
+            Flow::JsonPath(flow) => {
+                let input = self.select(&flow.input_path, raw, "InputPath")?;
+                self.note(|seen| seen.after_input_path = Some(input.clone()));
+                Ok(input)
+            }
             Flow::Jsonata { .. } => Ok(raw.clone()),
         }
     }
@@ -80,12 +105,19 @@ impl<'a> Place<'a> {
             Flow::JsonPath(flow) => (&flow.parameters, "Parameters"),
             Flow::Jsonata { arguments, .. } => (arguments, "Arguments"),
         };
-        match template {
+        let given: Data = match template {
             Some(template) => {
-                Ok(self.with(effective.value(), |scope| template.evaluate(scope, field))?.into())
+                self.with(effective.value(), |scope| template.evaluate(scope, field))?.into()
             }
-            None => Ok(effective.clone()),
-        }
+            None => effective.clone(),
+        };
+        self.note(|seen| match &state.flow {
+            Flow::JsonPath(_) => seen.after_parameters = Some(given.clone()),
+            Flow::Jsonata { .. } => {
+                seen.after_arguments = template.is_some().then(|| given.clone());
+            }
+        });
+        Ok(given)
     }
 
     /// What a state that has done its work gives to the next one, and what it assigns.
@@ -96,6 +128,9 @@ impl<'a> Place<'a> {
         result: &Data,
         has_result: bool,
     ) -> Result<Leaving, EvaluationError> {
+        if has_result {
+            self.note(|seen| seen.result = Some(result.clone()));
+        }
         match &state.flow {
             Flow::JsonPath(flow) => {
                 let selected = match &flow.result_selector {
@@ -104,9 +139,11 @@ impl<'a> Place<'a> {
                         .into(),
                     None => result.clone(),
                 };
+                self.note(|seen| seen.after_result_selector = Some(selected.clone()));
                 let assigned =
                     self.assign(state.assign.as_ref(), "Assign", &selected, None, None)?;
                 let placed = place(&flow.result_path, raw, selected)?;
+                self.note(|seen| seen.after_result_path = Some(placed.clone()));
                 let output = self.select(&flow.output_path, &placed, "OutputPath")?;
                 Ok(Leaving { output, assigned })
             }

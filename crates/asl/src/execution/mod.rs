@@ -23,7 +23,7 @@ pub use token::{TokenParts, parse_token};
 pub(crate) use variables::VisibleVariables;
 
 /// What an execution is born with and never changes: the context object is made from it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Header {
     /// Its number in the store (0: kept in memory only). Part of task tokens.
     pub key: u64,

@@ -42,7 +42,8 @@ impl Reader {
         }
         let start_at = start_at?;
         // A state that could not be read hides where it leads: say nothing about the graph then.
-        if complete {
+        let alone = self.isolated && object.at.is_empty();
+        if complete && !alone {
             self.graph(start_at, &found, object);
         }
         complete.then(|| Body { start_at: start_at.into(), states: found })

@@ -7,16 +7,16 @@ use crate::data_flow::Place;
 use crate::definition::{Fail, Text};
 use crate::execution::Visit;
 use crate::expression::EvaluationError;
-use crate::{Failure, FrameId};
+use crate::{Data, Failure, FrameId};
 
 impl Stepper<'_> {
     pub(super) fn fail_state(&mut self, frame: FrameId, visit: &Visit, fail: &Fail) {
         let place = self.place(frame);
-        let failure =
-            text(&place, visit, fail.error.as_ref(), "Error", "ErrorPath").and_then(|error| {
-                let cause = text(&place, visit, fail.cause.as_ref(), "Cause", "CausePath")?;
-                Ok(Failure { error, cause })
-            });
+        let failure = place.effective_input(&visit.state, &visit.input).and_then(|input| {
+            let error = text(&place, &input, fail.error.as_ref(), "Error", "ErrorPath")?;
+            let cause = text(&place, &input, fail.cause.as_ref(), "Cause", "CausePath")?;
+            Ok(Failure { error, cause })
+        });
         match failure {
             Ok(failure) => self.trouble(frame, Fault::new(failure)),
             Err(error) => self.evaluation_failed(frame, error),
@@ -26,7 +26,7 @@ impl Stepper<'_> {
 
 fn text(
     place: &Place<'_>,
-    visit: &Visit,
+    input: &Data,
     text: Option<&Text>,
     field: &str,
     path_field: &str,
@@ -35,11 +35,10 @@ fn text(
         None => return Ok(None),
         Some(Text::Literal(text)) => return Ok(Some(text.clone())),
         Some(Text::Template(template)) => {
-            place.with(visit.input.value(), |scope| template.evaluate(scope, path_field))?
+            place.with(input.value(), |scope| template.evaluate(scope, path_field))?
         }
         Some(Text::Jsonata(expression)) => {
-            let value =
-                place.with(visit.input.value(), |scope| expression.evaluate(scope, field))?;
+            let value = place.with(input.value(), |scope| expression.evaluate(scope, field))?;
             if !value.is_string() {
                 return Err(expression.unexpected_type(field, "string", &value));
             }

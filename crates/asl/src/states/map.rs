@@ -9,11 +9,8 @@ use crate::definition::{Flow, Map};
 use crate::error_name;
 use crate::event::Tolerance;
 use crate::execution::{Item, Phase, Visit, items_length};
-use crate::expression::EvaluationError;
+use crate::expression::{EvaluationError, Root};
 use crate::{Data, EventKind, Failure, FrameId};
-
-/// More iterations failed than are tolerated.
-const EXCEEDED: &str = "States.ExceedToleratedFailureThreshold";
 
 impl Stepper<'_> {
     pub(super) fn map(&mut self, frame: FrameId, visit: &Visit, map: &Map) {
@@ -33,6 +30,13 @@ impl Stepper<'_> {
                     .map(|part| setting::percentage(part, scope, "ToleratedFailurePercentage"))
                     .transpose()?,
             })
+        });
+        self.note(|seen| {
+            seen.max_concurrency = Some(max_concurrency);
+            if let Ok(tolerance) = &tolerance {
+                seen.tolerated_failure_count = tolerance.count;
+                seen.tolerated_failure_percentage = tolerance.percentage;
+            }
         });
         let length = items_length(items.value()) as u64;
         if visit.map_run.is_none() {
@@ -68,7 +72,8 @@ impl Stepper<'_> {
         let input = place.effective_input(&visit.state, &visit.input)?;
         let read = map.distributed.as_ref().is_some_and(|map| map.item_reader.is_some());
         let items = if read {
-            Data::from(Value::Null)
+            let read = self.bench.and_then(|bench| bench.items.clone());
+            read.unwrap_or_else(|| Data::from(Value::Null))
         } else if let Some(template) = &map.items {
             let items: Data =
                 place.with(input.value(), |scope| template.evaluate(scope, "Items"))?.into();
@@ -83,7 +88,10 @@ impl Stepper<'_> {
                 }
                 None => input.clone(),
             };
-            if !is_iterable(found.value()) {
+            // An object's members can be items, but not those of the context object.
+            let of_context =
+                map.items_path.as_ref().is_some_and(|path| *path.root() == Root::Context);
+            if !is_iterable(found.value()) || of_context && !found.value().is_array() {
                 return Err(match &visit.state.flow {
                     Flow::Jsonata { .. } => EvaluationError {
                         error: error_name::QUERY_EVALUATION_ERROR,
@@ -95,10 +103,21 @@ impl Stepper<'_> {
                     },
                     Flow::JsonPath(_) => {
                         let path = map.items_path.as_ref().map_or("$", |path| path.text());
+                        // As AWS shows a path of the context object.
+                        let path = if of_context { &path[1..] } else { path };
                         runtime(format!("Reference path \"{path}\" must point to array."))
                     }
                 });
             }
+            self.note(|seen| {
+                let written = match &map.items_path {
+                    Some(path) if *path.root() == Root::Input => {
+                        path.query().segments().and_then(|segments| input.part(&segments))
+                    }
+                    _ => None,
+                };
+                seen.after_items_path = Some(written.unwrap_or_else(|| found.clone()));
+            });
             found
         };
         let max_concurrency = match &map.max_concurrency {
@@ -151,7 +170,7 @@ impl Stepper<'_> {
         }
     }
 
-    fn iteration_input(
+    pub(super) fn iteration_input(
         &self,
         frame: FrameId,
         visit: &Visit,
@@ -195,14 +214,8 @@ impl Stepper<'_> {
         if iterations.tolerance.allows(iterations.failed, iterations.length as u64) {
             return self.queue.push_front(frame);
         }
-        let fault = if iterations.tolerance.is_set() {
-            Fault::new(Failure {
-                error: Some(EXCEEDED.into()),
-                cause: Some("The specified tolerated failure threshold was exceeded".into()),
-            })
-        } else {
-            fault
-        };
+        let fault =
+            if iterations.tolerance.is_set() { Fault::new(too_many_failed()) } else { fault };
         self.abort_children(frame, Some(iteration));
         self.trouble_after(frame, previous, fault);
     }
@@ -210,6 +223,14 @@ impl Stepper<'_> {
     fn iteration(&self, frame: FrameId, iteration: FrameId) -> Option<(crate::Name, usize)> {
         let index = self.execution.live.frames.get(&iteration)?.index;
         Some((self.visit(frame)?.state.name.clone(), index))
+    }
+}
+
+/// More iterations failed than are tolerated.
+pub(crate) fn too_many_failed() -> Failure {
+    Failure {
+        error: Some("States.ExceedToleratedFailureThreshold".into()),
+        cause: Some("The specified tolerated failure threshold was exceeded".into()),
     }
 }
 

@@ -11,11 +11,12 @@ mod setting;
 mod succeed;
 mod task;
 mod trouble;
+mod under_test;
 mod wait;
 
 use std::collections::VecDeque;
 
-use crate::data_flow::{Leaving, Place};
+use crate::data_flow::{Bench, Inspection, Leaving, Place};
 use crate::definition::{Kind, State};
 use crate::event::Deadline;
 use crate::execution::{Execution, Frame, Phase, Purpose, TOP, Visit};
@@ -25,6 +26,7 @@ use crate::{
     TimerId, Timestamp, error_name,
 };
 
+pub(crate) use map::too_many_failed;
 use trouble::Fault;
 
 /// An Express execution's time limit, in seconds.
@@ -37,11 +39,14 @@ pub(crate) struct Stepper<'e> {
     decision: Decision,
     /// Frames that can go on.
     queue: VecDeque<FrameId>,
+    /// Set while a state is tested.
+    bench: Option<&'e Bench>,
 }
 
 impl<'e> Stepper<'e> {
     pub fn new(execution: &'e mut Execution, moment: Moment) -> Stepper<'e> {
-        Stepper { execution, moment, decision: Decision::default(), queue: VecDeque::new() }
+        let (decision, queue) = (Decision::default(), VecDeque::new());
+        Stepper { execution, moment, decision, queue, bench: None }
     }
 
     /// Runs all frames that can go on, as far as they can.
@@ -351,7 +356,17 @@ impl<'e> Stepper<'e> {
     fn place(&self, frame: FrameId) -> Place<'_> {
         // Each evaluation has dice of its own: the same expression in two states gives two random numbers.
         let evaluation = (u64::from(frame.0) << 32) | self.decision.events.len() as u64;
-        Place::new(self.execution, frame, self.moment.apart(evaluation))
+        Place {
+            bench: self.bench,
+            ..Place::new(self.execution, frame, self.moment.apart(evaluation))
+        }
+    }
+
+    /// Writes down what a state has come to, if it is tested.
+    fn note(&self, note: impl FnOnce(&mut Inspection)) {
+        if let Some(bench) = self.bench {
+            bench.note(note);
+        }
     }
 
     fn visit(&self, frame: FrameId) -> Option<&Visit> {

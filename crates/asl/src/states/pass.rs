@@ -7,14 +7,17 @@ use crate::execution::Visit;
 
 impl Stepper<'_> {
     pub(super) fn pass(&mut self, frame: FrameId, visit: &Visit, pass: &Pass) {
+        // A fixed result makes the input's fields idle: AWS does not even look at them.
+        if let Some(fixed) = &pass.result {
+            return self.leave(frame, visit, &fixed.clone().into(), true);
+        }
         let place = self.place(frame);
         let result = place
             .effective_input(&visit.state, &visit.input)
             .and_then(|input| place.arguments(&visit.state, &input));
-        match (result, &pass.result) {
-            (Ok(_), Some(fixed)) => self.leave(frame, visit, &fixed.clone().into(), false),
-            (Ok(input), None) => self.leave(frame, visit, &input, false),
-            (Err(error), _) => self.evaluation_failed(frame, error),
+        match result {
+            Ok(input) => self.leave(frame, visit, &input, false),
+            Err(error) => self.evaluation_failed(frame, error),
         }
     }
 }

@@ -90,6 +90,8 @@ impl Stepper<'_> {
     /// The text with the place before it.
     pub(super) fn located(&self, frame: FrameId, text: &str) -> String {
         match self.visit(frame) {
+            // A state under test was entered by nobody, and AWS does not say so.
+            _ if self.bench.is_some() => text.to_owned(),
             Some(visit) => format!(
                 "An error occurred while executing the state '{}' (entered at the event id #{}). {text}",
                 visit.state.name, visit.entered_id
@@ -142,11 +144,17 @@ impl Stepper<'_> {
         let taken = retriers.iter().position(|retrier| fault.is_taken_by(&retrier.error_equals));
         let Some(index) = taken else { return false };
         let retrier = &retriers[index];
-        let used = visit.attempts.get(index).copied().unwrap_or(0);
+        let used = match self.bench {
+            Some(bench) => bench.retries,
+            None => visit.attempts.get(index).copied().unwrap_or(0),
+        };
+        self.note(|seen| seen.retry_index = Some(index));
         if u64::from(used) >= retrier.max_attempts {
             return false;
         }
-        let attempt = used + 1;
+        let attempt = used.saturating_add(1);
+        let whole = delay_seconds(retrier, attempt, || 1.0) as u64;
+        self.note(|seen| seen.retry_backoff_seconds = Some(whole));
         let mut dice = self.moment.dice("retry jitter");
         let at = self.moment.now.plus_seconds(delay_seconds(retrier, attempt, || dice.next_f64()));
         let timer = self.new_timer(0);
@@ -168,6 +176,7 @@ impl Stepper<'_> {
         catcher: &Catcher,
         fault: Fault,
     ) {
+        self.note(|seen| seen.catch_index = Some(index));
         let leaving = self.caught(frame, visit, index, catcher, &fault).and_then(|leaving| {
             match self.check_size(&visit.state, visit, &leaving) {
                 Ok(()) => Ok(leaving),

@@ -161,6 +161,40 @@ pub async fn run(context: &Context, lease: &Lease) -> Result<(), Error> {
     Ok(context.engine.submit(lease.execution, triggers, Batch::default(), moment).await?)
 }
 
+/// Does what a task asks that belongs to no execution in the store: a state under test. Its call must be
+/// one that is done when it is answered.
+///
+/// # Errors
+/// What the state sees of a failure.
+pub(crate) async fn call_once(
+    context: &Context,
+    header: &Header,
+    task: &ScheduledTask,
+) -> Result<Value, Failed> {
+    let Some((service, action, pattern @ Pattern::RequestResponse)) = resource(&task.target) else {
+        return Err(Failed::not_here(&task.target));
+    };
+    let integration = find(service).ok_or_else(|| Failed::not_here(&task.target))?;
+    let caller = caller(0, header, task, pattern);
+    // No execution has this task's number, so what it makes must not be found again by it.
+    let caller = Caller { origin: Origin::Service, ..caller };
+    let work = Work {
+        context,
+        caller,
+        execution: 0,
+        header,
+        task,
+        service,
+        action,
+        pattern,
+        again: false,
+    };
+    match integration.run(&work).await? {
+        Answer::Succeeded(result) => Ok(result),
+        Answer::Submitted(_) | Answer::Begun => Err(Failed::unsupported(service, action)),
+    }
+}
+
 /// Ends what a task began that nobody awaits any more; or tells the parent of an execution that has ended.
 pub async fn cancel(context: &Context, cancelled: &Cancelled) -> Result<(), Error> {
     let (header, task) = (&cancelled.header, &cancelled.task);

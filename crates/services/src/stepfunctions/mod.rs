@@ -18,6 +18,7 @@ mod machine;
 mod start_execution;
 mod stop_execution;
 mod tags;
+mod test_state;
 mod update_state_machine;
 mod validate_state_machine_definition;
 mod versions;
@@ -49,6 +50,7 @@ pub static SERVICE: Service = Service {
         &operation!("DescribeExecution", describe_execution::describe_execution),
         &operation!("ListExecutions", list_executions::list_executions),
         &operation!("GetExecutionHistory", get_execution_history::get_execution_history),
+        &operation!("TestState", test_state::test_state),
         &operation!("TagResource", tags::tag_resource),
         &operation!("UntagResource", tags::untag_resource),
         &operation!("ListTagsForResource", tags::list_tags_for_resource),
