@@ -1,6 +1,8 @@
 """A live server for unmodified clients: the binary under test, a data folder of its own, and the
 variables that `stepwell env` prints."""
 
+import contextlib
+import json
 import os
 import pathlib
 import shlex
@@ -58,6 +60,17 @@ class Server:
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(timeout=30) == 0
 
+    def end_jobs(self):
+        """Jobs outlive their server by design; those of a test that failed would train for hours."""
+        for file in self.data.glob("jobs/*/supervisor.json"):
+            supervisor = json.loads(file.read_text())
+            for end in (lambda: os.kill(supervisor["pid"], signal.SIGKILL),
+                        lambda: os.killpg(supervisor["worker_group"], signal.SIGKILL)):
+                # A job that wrote exit.json is over, and its numbers may be others' by now.
+                with contextlib.suppress(ProcessLookupError, TypeError, KeyError):
+                    if not (file.parent / "exit.json").exists():
+                        end()
+
     def env(self):
         """What `eval "$(stepwell env)"` sets."""
         lines = subprocess.run(
@@ -79,6 +92,7 @@ def server(tmp_path_factory):
     os.environ.clear()
     os.environ.update(before)
     server.stop()
+    server.end_jobs()
     shutil.rmtree(data, ignore_errors=True)
 
 
@@ -89,6 +103,7 @@ def own_server(tmp_path):
     yield server
     if server.process and server.process.poll() is None:
         server.stop()
+    server.end_jobs()
 
 
 def rows():
