@@ -80,7 +80,7 @@ def main():
             if not asked or name in asked:
                 counts.append(part(name, " ".join(command), lambda: cargo(name, command)))
         if suites:
-            build = ["cargo", "build", "--locked", "-p", "stepwell"]
+            build = ["cargo", "build", "--workspace", "--bins", "--locked"]
             counts.append(part("build", " ".join(build), lambda: cargo("build", build)))
 
         def suite_part(suite):
@@ -140,7 +140,7 @@ def pytest(folder, needed, python):
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.parent.mkdir(parents=True, exist_ok=True)
     code, output = execute(name, [
-        python, "-m", "pytest", COMPAT / folder, "-q", "-rfEs", "-p", "no:cacheprovider",
+        python, "-m", "pytest", COMPAT / folder, "-q", "-rfEs", "--disable-warnings", "-p", "no:cacheprovider",
         f"--junitxml={report}", f"--basetemp={temporary}",
     ], {"STEPWELL_BIN": str(BINARY), "PYTHONDONTWRITEBYTECODE": "1"})
     count = Count()
