@@ -44,6 +44,8 @@ pub(crate) struct Definitions {
 struct Used {
     by_text: HashMap<Arc<str>, Known>,
     by_hash: HashMap<Hash, Known>,
+    /// Of Express executions, whose texts are not stored.
+    unstored: HashMap<Arc<str>, Arc<Definition>>,
     /// Bytes of the texts held.
     held: usize,
 }
@@ -105,6 +107,22 @@ impl Definitions {
         let mut used = self.lock();
         used.make_room(text.len());
         used.by_hash.insert(hash, Known { hash, definition: definition.clone() });
+        Ok(definition)
+    }
+
+    /// The definition with this text, wherever the text is kept.
+    pub(crate) fn parsed(&self, text: &Arc<str>) -> Result<Arc<Definition>, EngineError> {
+        {
+            let used = self.lock();
+            let stored = used.by_text.get(text).map(|known| &known.definition);
+            if let Some(definition) = stored.or_else(|| used.unstored.get(text)) {
+                return Ok(definition.clone());
+            }
+        }
+        let definition = parse(text)?;
+        let mut used = self.lock();
+        used.make_room(text.len());
+        used.unstored.insert(text.clone(), definition.clone());
         Ok(definition)
     }
 

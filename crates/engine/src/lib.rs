@@ -8,14 +8,17 @@ mod activity;
 mod board;
 mod definitions;
 mod describe;
+mod express;
 mod hot;
 pub mod journal;
+mod listener;
 mod live;
 mod row;
 mod submit;
 mod tick;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock, RwLock};
 
 use asl::{Data, Failure, Header, Moment, ScheduledTask, Status, TaskId, Timestamp, Trigger};
 use store::{Batch, ExecutionKey, Store, StoreError, TaskWrite};
@@ -25,6 +28,8 @@ use self::definitions::Definitions;
 use self::hot::Hot;
 
 pub use self::definitions::TABLE as DEFINITIONS;
+pub use self::express::{Express, Turn};
+pub use self::listener::{Listener, News};
 
 /// What the engine refuses.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +121,21 @@ pub struct Cancelled {
     pub task: ScheduledTask,
 }
 
+/// What became of an answer by task token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// The execution has it.
+    Taken,
+    /// The call of the task has not been answered yet: its worker is about to say so.
+    Early,
+    /// The task is not awaited any more.
+    Closed,
+    /// Its execution is gone.
+    NoTask,
+    /// The text is no task's token.
+    NoToken,
+}
+
 /// What the loop does next.
 #[derive(Default)]
 pub struct Tick {
@@ -136,6 +156,8 @@ pub struct Engine {
     definitions: Definitions,
     hot: Hot,
     board: Board,
+    listener: OnceLock<Arc<dyn Listener>>,
+    activities: RwLock<Option<Arc<BTreeSet<String>>>>,
 }
 
 /// Bytes of executions kept in memory, roughly.
@@ -155,7 +177,15 @@ impl Engine {
             definitions: Definitions::default(),
             hot: Hot::new(hot_bytes),
             board: Board::new(),
+            listener: OnceLock::new(),
+            activities: RwLock::default(),
         }
+    }
+
+    /// From now on `listener` hears of what happens. There is one, for as long as the engine lives: a
+    /// second one is not taken.
+    pub fn listen(&self, listener: Arc<dyn Listener>) {
+        let _ = self.listener.set(listener);
     }
 
     /// Starts an execution; durable when it returns. With `extra`, written in the same commit.
@@ -187,6 +217,39 @@ impl Engine {
         moment: Moment,
     ) -> Result<(), EngineError> {
         self.tell(execution, &triggers, extra, moment).await
+    }
+
+    /// Tells the task that a token stands for: durable when it returns [`Told::Taken`]. A task whose call has
+    /// not been answered takes it only if `early_too`.
+    pub async fn submit_by_token(
+        &self,
+        token: &str,
+        answer: impl Fn(TaskId) -> Trigger + Send,
+        early_too: bool,
+        moment: Moment,
+    ) -> Result<Told, EngineError> {
+        self.tell_by_token(token, answer, early_too, moment).await
+    }
+
+    /// Says which activities there are, by ARN: from now on a task of any other fails its execution.
+    pub fn know_activities(&self, activities: impl IntoIterator<Item = String>) {
+        let activities = Some(Arc::new(activities.into_iter().collect()));
+        *self.activities.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = activities;
+    }
+
+    /// An activity is there now, or is not any more.
+    pub fn activity_is(&self, arn: &str, there: bool) {
+        let mut known = self.activities.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let known = Arc::make_mut(known.get_or_insert_default());
+        if there {
+            known.insert(arn.to_owned());
+        } else {
+            known.remove(arn);
+        }
+    }
+
+    pub(crate) fn activities(&self) -> Option<Arc<BTreeSet<String>>> {
+        self.activities.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
     /// Whether the execution still awaits this task; false also when there is no such execution.

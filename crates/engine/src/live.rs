@@ -1,6 +1,6 @@
 //! One execution in memory: it decides, and its decision becomes rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use asl::Execution;
@@ -40,6 +40,8 @@ pub(crate) struct Live {
     pub(crate) next_sequence: u64,
     /// Tasks that it awaits.
     tasks: BTreeMap<u64, Awaited>,
+    /// Somebody wants to hear of its events.
+    heard: bool,
 }
 
 struct Awaited {
@@ -68,12 +70,19 @@ pub(crate) struct Publication {
     pub(crate) due_at: Option<i64>,
     /// New tasks of activities.
     pub(crate) activities: bool,
+    /// What happened, if somebody wants to hear of it.
+    pub(crate) events: Vec<Event>,
 }
 
 impl Live {
     /// A new execution; nothing has been decided.
-    pub(crate) fn new(execution: Execution, detail: Detail, row: ExecutionRow) -> Live {
-        Live { execution, detail, row, next_sequence: 0, tasks: BTreeMap::new() }
+    pub(crate) fn new(
+        execution: Execution,
+        detail: Detail,
+        row: ExecutionRow,
+        heard: bool,
+    ) -> Live {
+        Live { execution, detail, row, next_sequence: 0, tasks: BTreeMap::new(), heard }
     }
 
     /// Applies events of its journal.
@@ -129,6 +138,19 @@ impl Live {
     /// Roughly the bytes it holds.
     pub(crate) fn weight(&self) -> usize {
         1024 + self.execution.weight() + 512 * self.tasks.len()
+    }
+
+    /// See [`Execution::know_activities`].
+    pub(crate) fn know_activities(&mut self, activities: Option<Arc<BTreeSet<String>>>) {
+        self.execution.know_activities(activities);
+    }
+
+    /// Whose token this is; and whether its task's call has been answered.
+    pub(crate) fn token_matches(&self, token: &str) -> Option<(TaskId, bool)> {
+        let task = self.execution.token_matches(token)?;
+        let awaited = self.execution.awaits(task)?;
+        let activity = matches!(awaited.target, TaskTarget::Activity { .. });
+        Some((task, awaited.submitted || activity))
     }
 
     /// Decides on triggers, in order.
@@ -292,6 +314,9 @@ impl Live {
             .find(|id| *id > 0)
             .unwrap_or(self.execution.last_event_id() + 1);
         let lines = Lines::of(&events);
+        if self.heard {
+            plan.publication.events = events;
+        }
         self.next_sequence += 1;
         let in_row = new && !row::is_open(status) && lines.len() <= row::JOURNAL_IN_ROW_BYTES_MAX;
         if in_row {

@@ -8,7 +8,7 @@ use store::{Batch, ExecutionKey, ExecutionRow, StoreError};
 
 use crate::live::{AT_END, Live, Plan};
 use crate::row::{self, Detail, End};
-use crate::{Engine, EngineError, NewExecution, journal};
+use crate::{Engine, EngineError, NewExecution, Told, journal};
 
 /// Chunks of a journal are folded so many at a time.
 const CHUNKS_AT_ONCE: usize = 128;
@@ -45,7 +45,9 @@ impl Engine {
             journal: None,
         };
         let execution = Execution::new(known.definition.clone(), header.clone());
-        let mut live = Live::new(execution, detail, row);
+        let heard = self.is_heard(&detail.attributes);
+        let mut live = Live::new(execution, detail, row, heard);
+        live.know_activities(self.activities());
         let plan = live.decide(&[Trigger::Started], moment);
         batch.merge(plan.batch);
 
@@ -63,7 +65,7 @@ impl Engine {
         answer?;
         doubt.settled();
         self.definitions.written(&new.definition, &known);
-        self.board.publish(key, &header, plan.publication);
+        self.tell_of(&live, plan.publication);
         if let Some(taken) = &mut taken {
             *taken.live() = Some(Box::new(live));
         }
@@ -99,6 +101,7 @@ impl Engine {
                 return self.write_alone(extra).await;
             };
             let before = live.next_sequence;
+            live.know_activities(self.activities());
             let plan = decide(&mut live);
             if plan.batch.is_empty() {
                 if live.is_open() {
@@ -114,7 +117,7 @@ impl Engine {
             match self.store.commit(batch).await {
                 Ok(()) => {
                     doubt.settled();
-                    self.board.publish(key, &live.header().clone(), plan.publication);
+                    self.tell_of(&live, plan.publication);
                     if live.is_open() {
                         *taken.live() = Some(live);
                     }
@@ -135,6 +138,34 @@ impl Engine {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    pub(crate) async fn tell_by_token(
+        &self,
+        token: &str,
+        answer: impl Fn(TaskId) -> Trigger + Send,
+        early_too: bool,
+        moment: Moment,
+    ) -> Result<Told, EngineError> {
+        let Some(parts) = asl::parse_token(token) else { return Ok(Told::NoToken) };
+        let mut told = Told::Closed;
+        let decide = |live: &mut Live| {
+            let plan = match live.token_matches(token) {
+                Some((task, true)) => (Told::Taken, Some(task)),
+                Some((task, false)) if early_too => (Told::Taken, Some(task)),
+                Some((_, false)) => (Told::Early, None),
+                // The task is there, and the text is not its token.
+                None if live.awaits(parts.task) => (Told::NoToken, None),
+                None => (Told::Closed, None),
+            };
+            told = plan.0;
+            plan.1.map_or_else(Plan::default, |task| live.decide(&[answer(task)], moment))
+        };
+        self.tell_with(parts.execution, Batch::default(), decide, false).await?;
+        if told == Told::Closed && self.store.execution(parts.execution).await?.is_none() {
+            told = Told::NoTask;
+        }
+        Ok(told)
     }
 
     async fn write_alone(&self, extra: Batch) -> Result<(), EngineError> {
@@ -159,7 +190,8 @@ impl Engine {
         let definition = self.definitions.with_hash(&*self.store, detail.definition).await?;
         let execution = Execution::new(definition, detail.header.clone());
         let in_row = row::events(&row, &detail)?;
-        let mut live = Box::new(Live::new(execution, detail, row));
+        let heard = self.is_heard(&detail.attributes);
+        let mut live = Box::new(Live::new(execution, detail, row, heard));
         if !in_row.is_empty() {
             live.fold(&in_row);
         }

@@ -6,7 +6,7 @@ mod redrive;
 mod token;
 mod variables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -87,6 +87,8 @@ pub struct Execution {
     pub(crate) definition: Arc<Definition>,
     pub(crate) header: Arc<Header>,
     pub(crate) limits: Limits,
+    /// The activities that there are; none: every one is taken to exist.
+    pub(crate) activities: Option<Arc<BTreeSet<String>>>,
     pub(crate) live: Live,
 }
 
@@ -157,13 +159,20 @@ impl Execution {
     /// An execution before its first event. A journal is folded into it by [`apply`](Execution::apply);
     /// a new one begins with [`Trigger::Started`](crate::Trigger::Started).
     pub fn new(definition: Arc<Definition>, header: Arc<Header>) -> Execution {
-        Execution { definition, header, limits: Limits::default(), live: Live::default() }
+        let (limits, live) = (Limits::default(), Live::default());
+        Execution { definition, header, limits, activities: None, live }
     }
 
     /// The same with other bounds than AWS's.
     pub fn with_limits(mut self, limits: Limits) -> Execution {
         self.limits = limits;
         self
+    }
+
+    /// Which activities (by ARN) there are: a task of any other fails the execution, as on AWS. Until this is
+    /// said every one is taken to exist.
+    pub fn know_activities(&mut self, activities: Option<Arc<BTreeSet<String>>>) {
+        self.activities = activities;
     }
 
     /// The definition it runs.

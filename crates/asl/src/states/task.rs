@@ -36,6 +36,12 @@ impl Stepper<'_> {
         if !order.parameters.same(&visit.input) && order.parameters.len() > limit {
             return self.trouble(frame, Fault::too_large(&visit.state.name));
         }
+        if let (TaskTarget::Activity { arn }, Some(activities)) =
+            (&task.target, &self.execution.activities)
+            && !activities.contains(arn)
+        {
+            return self.fatal(frame, format!("The activity {arn} does not exist."));
+        }
         let called_back = task.pattern == Pattern::TaskToken || is_activity;
         let token = (called_back || order.token_seen).then_some(token);
         let counts = !is_activity;

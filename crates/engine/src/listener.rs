@@ -1,0 +1,56 @@
+//! Who wants to know what happens in executions, and is told once it is durable.
+
+use std::sync::Arc;
+
+use asl::{Event, Header};
+use store::ExecutionKey;
+
+use crate::Engine;
+use crate::live::{Live, Publication};
+
+/// Hears what has happened, once it is durable. What happened right before a crash may not be told.
+pub trait Listener: Send + Sync + 'static {
+    /// Whether to hear of an execution with these attributes (JSON text, see
+    /// [`NewExecution::attributes`](crate::NewExecution::attributes)). Asked when it comes into memory.
+    fn wants(&self, attributes: &str) -> bool;
+
+    /// Something has happened; of one execution in order. Decisions wait for this to return.
+    fn heard(&self, news: News);
+}
+
+/// What has happened in an execution.
+pub struct News {
+    /// Its number.
+    pub execution: ExecutionKey,
+    /// What it was born with.
+    pub header: Arc<Header>,
+    /// As given to start, JSON text.
+    pub attributes: Box<str>,
+    /// How often it was redriven.
+    pub redrive_count: u32,
+    /// The events, also those that AWS does not show.
+    pub events: Vec<Event>,
+}
+
+impl Engine {
+    pub(crate) fn is_heard(&self, attributes: &str) -> bool {
+        self.listener.get().is_some_and(|listener| listener.wants(attributes))
+    }
+
+    /// Tells all whom it concerns of a durable decision.
+    pub(crate) fn tell_of(&self, live: &Live, mut publication: Publication) {
+        let events = std::mem::take(&mut publication.events);
+        self.board.publish(live.key(), live.header(), publication);
+        if let Some(listener) = self.listener.get()
+            && !events.is_empty()
+        {
+            listener.heard(News {
+                execution: live.key(),
+                header: live.header().clone(),
+                attributes: live.detail.attributes.clone(),
+                redrive_count: live.detail.redrive.0,
+                events,
+            });
+        }
+    }
+}
