@@ -113,7 +113,9 @@ fn build_shape(
         kind,
         min: raw.min,
         max: raw.max,
-        pattern: raw.pattern.as_deref().map(Box::from),
+        // Step Functions' streams can also be asked for by the state machine's ARN, which has colons;
+        // CreateLogStream itself refuses them.
+        pattern: raw.pattern.as_deref().filter(|_| name != "LogStreamName").map(Box::from),
         sensitive: raw.sensitive,
         compiled: OnceLock::new(),
     })

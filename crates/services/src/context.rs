@@ -1,19 +1,34 @@
 //! What operations work with.
 
+use std::future::Future;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use asl::Moment;
+use asl::{Moment, Timestamp};
 use engine::Engine;
 use store::Store;
 
 use crate::s3::ObjectStore;
 use crate::sagemaker::runner::Runner;
+use crate::stepfunctions::Background;
 
 /// Gives the time and the dice; the binary has the only real one.
 pub trait Clock: Send + Sync + 'static {
     /// Now, with a fresh seed.
     fn moment(&self) -> Moment;
+
+    /// Waits until this time has come.
+    fn reached(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            while let ahead @ 1.. = at.0 - self.moment().now.0 {
+                // In steps: the clock may be set, and a suspended machine sleeps longer than it meant to.
+                let step = u64::try_from(ahead).unwrap_or_default().min(1000);
+                tokio::time::sleep(Duration::from_millis(step)).await;
+            }
+        })
+    }
 }
 
 /// What the configuration says, as far as services care.
@@ -35,6 +50,8 @@ pub struct Context {
     pub objects: Arc<ObjectStore>,
     /// Jobs and endpoints.
     pub sagemaker: Arc<Runner>,
+    /// What Step Functions does beside answering calls.
+    pub stepfunctions: Arc<Background>,
     /// The only time and dice.
     pub clock: Arc<dyn Clock>,
     /// Configuration.

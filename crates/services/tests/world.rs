@@ -54,9 +54,11 @@ impl World {
         let store = store::open("memory:").await.unwrap();
         let hand =
             Arc::new(Hand { now: AtomicI64::new(1_800_000_000_000), looks: AtomicI64::new(0) });
+        let engine = Arc::new(engine::Engine::open(store.clone()).await.unwrap());
         let context = Context {
             objects: Arc::new(ObjectStore::open(store.clone(), folder.path()).unwrap()),
-            engine: Arc::new(engine::Engine::open(store.clone()).await.unwrap()),
+            stepfunctions: Arc::new(services::stepfunctions::Background::new(&engine)),
+            engine,
             sagemaker: Arc::new(Runner::new(
                 Arc::new(NoPrograms),
                 Capacity { jobs: 1, cpus_per_job: 1 },

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use gateway::{Gateway, GatewaySettings};
 use services::sagemaker::runner::{self, Capacity, Runner};
-use services::{Context, Settings, integrations};
+use services::{Context, Settings, integrations, stepfunctions};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -70,6 +70,10 @@ impl Server {
         let mut parts = JoinSet::new();
         parts.spawn(drive(context.clone(), shutdown.clone()));
         parts.spawn(run_jobs(context.clone()));
+        let (background, stop) = (context.clone(), shutdown.clone());
+        parts.spawn(async move {
+            let _ = stop.run_until_cancelled(stepfunctions::run(background)).await;
+        });
         let stop = shutdown.clone();
         parts.spawn(async move {
             if let Err(error) =
@@ -113,14 +117,17 @@ async fn open(config: &Config) -> anyhow::Result<Arc<Context>> {
         }
     });
     let capacity = Capacity { jobs: config.jobs, cpus_per_job: config.cpus_per_job };
-    Ok(Arc::new(Context {
+    let context = Context {
         store,
+        stepfunctions: Arc::new(stepfunctions::Background::new(&engine)),
         engine,
         objects,
         sagemaker: Arc::new(Runner::new(Arc::new(OwnPrograms::new(config)?), capacity)),
         clock: Arc::new(SystemClock),
         settings: Settings { account: config.account.clone(), data: config.data.clone() },
-    }))
+    };
+    context.stepfunctions.resume(&context).await?;
+    Ok(Arc::new(context))
 }
 
 fn folder_url(data: &Path) -> anyhow::Result<String> {

@@ -147,13 +147,7 @@ impl Work<'_> {
 /// Only the engine's or the store's: the lease then stays owed and is lent again. What goes wrong
 /// in the work itself is a failed task, not an error.
 pub async fn run(context: &Context, lease: &Lease) -> Result<(), Error> {
-    let triggers = match outcome(context, lease).await {
-        Ok(triggers) => triggers,
-        Err(failed) => vec![
-            Trigger::TaskStarted { task: lease.task.task, worker: None },
-            failed.into_trigger(lease.task.task),
-        ],
-    };
+    let triggers = answer(context, lease).await;
     if triggers.is_empty() {
         return Ok(());
     }
@@ -192,6 +186,17 @@ pub(crate) async fn call_once(
     match integration.run(&work).await? {
         Answer::Succeeded(result) => Ok(result),
         Answer::Submitted(_) | Answer::Begun => Err(Failed::unsupported(service, action)),
+    }
+}
+
+/// Does the work of a lease: what its execution is to be told. Nothing, where the work itself has told.
+pub(crate) async fn answer(context: &Context, lease: &Lease) -> Vec<Trigger> {
+    match outcome(context, lease).await {
+        Ok(triggers) => triggers,
+        Err(failed) => vec![
+            Trigger::TaskStarted { task: lease.task.task, worker: None },
+            failed.into_trigger(lease.task.task),
+        ],
     }
 }
 

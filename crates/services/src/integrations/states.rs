@@ -147,7 +147,7 @@ pub(super) async fn tell_parent(context: &Context, ended: &Cancelled) -> Result<
     let output = with_metadata_of(CONTENT_TYPE, answer, moment).into();
     let succeeded = child.status == Status::Succeeded;
     let result = described(
-        &serde_json::to_value(description(child, true, moment.now))
+        &serde_json::to_value(description(child, true, None))
             .map_err(|error| Error::internal(error.to_string()))?,
         end.as_json,
     );

@@ -1,6 +1,7 @@
 //! PutLogEvents and GetLogEvents.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -50,7 +51,33 @@ pub(super) async fn put_log_events(
         .iter()
         .map(|event| line::encode(event.timestamp, now, &event.message))
         .collect();
-    let path = stream.value.path;
+    write(stream.value.path, text).await?;
+    Ok(PutResponse { next_sequence_token: "1" })
+}
+
+/// Where a service of ours logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Destination {
+    pub account: String,
+    pub region: String,
+    pub group: String,
+    /// What the stream's name begins with: there is one stream for it, made with the first line.
+    pub family: String,
+}
+
+/// Appends lines (time and text); if the group is gone, so are they.
+pub(crate) async fn append(
+    context: &Context,
+    to: &Destination,
+    lines: &[(i64, String)],
+) -> Result<(), Error> {
+    let Some(path) = streams::of_family(context, to).await? else { return Ok(()) };
+    let now = context.clock.moment().now.0;
+    let text = lines.iter().map(|(at, text)| line::encode(*at, now, text)).collect();
+    write(path, text).await
+}
+
+async fn write(path: PathBuf, text: String) -> Result<(), Error> {
     on_file(move || {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
@@ -59,8 +86,7 @@ pub(super) async fn put_log_events(
         let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&path)?;
         file.write_all(text.as_bytes())
     })
-    .await?;
-    Ok(PutResponse { next_sequence_token: "1" })
+    .await
 }
 
 #[derive(Deserialize)]
@@ -107,6 +133,7 @@ pub(super) async fn get_log_events(
     request: GetRequest,
 ) -> Result<GetResponse, Error> {
     let group = group_name(request.log_group_name, request.log_group_identifier)?;
+    context.stepfunctions.write_logs(context).await?;
     let stream = streams::find(context, caller, &group, &request.log_stream_name).await?;
     let from = match &request.next_token {
         Some(token) => parse(token).ok_or_else(bad_token)?,

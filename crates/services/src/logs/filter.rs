@@ -49,6 +49,7 @@ pub(super) async fn filter_log_events(
     request: Request,
 ) -> Result<Response, Error> {
     let group = group_name(request.log_group_name, request.log_group_identifier)?;
+    context.stepfunctions.write_logs(context).await?;
     let pattern = FilterPattern::parse(request.filter_pattern.as_deref().unwrap_or_default())?;
     let limit = request.limit.unwrap_or(PAGE_EVENTS_MAX).min(PAGE_EVENTS_MAX);
     let (start, end) = (request.start_time.unwrap_or(0), request.end_time.unwrap_or(i64::MAX));

@@ -16,6 +16,7 @@ use crate::operation::operation;
 use crate::record::Table;
 use crate::{Caller, Context, Error, Service};
 
+pub(crate) use events::{Destination, append};
 pub use streams::register_stream;
 
 /// CloudWatch Logs.

@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 use store::Scan;
 
 use super::{
-    GROUPS, Group, STREAMS, Stream, bad_token, group_key, group_name, line, no_group, no_stream,
-    on_file, stream_key,
+    Destination, GROUPS, Group, STREAMS, Stream, bad_token, group_key, group_name, line, no_group,
+    no_stream, on_file, stream_key,
 };
 use crate::record::Found;
 use crate::{Caller, Context, Error, page};
@@ -54,6 +54,15 @@ pub(super) async fn create_log_stream(
     request: ByName,
 ) -> Result<(), Error> {
     let ByName { log_group_name: group, log_stream_name: name } = request;
+    if name.contains([':', '*']) {
+        return Err(Error::new(
+            "InvalidParameterException",
+            format!(
+                "1 validation error detected: Value '{name}' at 'logStreamName' failed to satisfy \
+                 constraint: Member must satisfy regular expression pattern: [^:*]*"
+            ),
+        ));
+    }
     if GROUPS.get(context, &group_key(&caller.account, &caller.region, &group)).await?.is_none() {
         return Err(no_group());
     }
@@ -96,6 +105,35 @@ pub(super) async fn remove(context: &Context, key: &str, stream: Stream) -> Resu
     Ok(())
 }
 
+/// The file of the one stream that a service of ours writes for something; made if there is none yet, as
+/// AWS names its streams: `FAMILY/2026-01-02-03-04/1a2b3c4d`. None: there is no such group.
+pub(super) async fn of_family(
+    context: &Context,
+    to: &Destination,
+) -> Result<Option<PathBuf>, Error> {
+    let Destination { account, region, group, family } = to;
+    let key = group_key(account, region, group);
+    loop {
+        let known = Scan::prefix(format!("{key}:{family}/"), 1);
+        if let Some(known) = STREAMS.list(context, known).await?.pop() {
+            return Ok(Some(known.value.path));
+        }
+        if GROUPS.get(context, &key).await?.is_none() {
+            return Ok(None);
+        }
+        let moment = context.clock.moment();
+        let made = jiff::Timestamp::from_millisecond(moment.now.0)
+            .map(|now| now.strftime("%Y-%m-%d-%H-%M").to_string())
+            .unwrap_or_default();
+        let number = moment.dice("log stream").next_u64() as u32;
+        let name = format!("{family}/{made}/{number:08x}");
+        let key = stream_key(account, region, group, &name);
+        let path = own_path(context, &key);
+        let stream = Stream { name, created_at: moment.now.0, path, owned: true };
+        STREAMS.insert(context, &key, &stream).await?;
+    }
+}
+
 /// A stream, or the error that says whether the group or the stream is missing.
 pub(super) async fn find(
     context: &Context,
@@ -104,7 +142,17 @@ pub(super) async fn find(
     stream: &str,
 ) -> Result<Found<Stream>, Error> {
     let key = stream_key(&caller.account, &caller.region, group, stream);
-    match STREAMS.get(context, &key).await? {
+    let found = match stream.strip_prefix("states/arn:") {
+        // The stream of a state machine's executions, whose own name nobody can guess.
+        Some(arn) => {
+            let machine = arn.rsplit(':').next().unwrap_or(arn);
+            let group = group_key(&caller.account, &caller.region, group);
+            let scan = Scan::prefix(format!("{group}:states/{machine}/"), 1);
+            STREAMS.list(context, scan).await?.pop()
+        }
+        None => STREAMS.get(context, &key).await?,
+    };
+    match found {
         Some(stream) => Ok(stream),
         None => {
             let group = group_key(&caller.account, &caller.region, group);
@@ -171,6 +219,7 @@ pub(super) async fn describe_log_streams(
     request: DescribeRequest,
 ) -> Result<DescribeResponse, Error> {
     let group = group_name(request.log_group_name, request.log_group_identifier)?;
+    context.stepfunctions.write_logs(context).await?;
     let by_time = request.order_by.as_deref() == Some("LastEventTime");
     let prefix = request.log_stream_name_prefix.unwrap_or_default();
     if by_time && !prefix.is_empty() {

@@ -52,9 +52,11 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let store = store::open("memory:").await.unwrap();
         let capacity = Capacity { jobs: 1, cpus_per_job: 1 };
+        let engine = Arc::new(engine::Engine::open(store.clone()).await.unwrap());
         let context = Context {
             objects: Arc::new(ObjectStore::open(store.clone(), folder.path()).unwrap()),
-            engine: Arc::new(engine::Engine::open(store.clone()).await.unwrap()),
+            stepfunctions: Arc::new(crate::stepfunctions::Background::new(&engine)),
+            engine,
             sagemaker: Arc::new(Runner::new(Arc::new(NoPrograms), capacity)),
             store,
             clock: Arc::new(Ticking(AtomicI64::new(0))),

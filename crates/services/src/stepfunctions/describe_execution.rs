@@ -1,15 +1,11 @@
 //! DescribeExecution.
 
-use asl::{Status, Timestamp};
 use engine::Summary;
 use serde::{Deserialize, Serialize};
 
 use super::execution::{self, Attributes};
-use super::seconds;
+use super::{redrive_execution, seconds};
 use crate::{Caller, Context, Error};
-
-/// A failed execution can be redriven so long after it ended.
-const REDRIVABLE_MS: i64 = 14 * 24 * 60 * 60 * 1000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -65,21 +61,17 @@ pub(super) async fn describe_execution(
 ) -> Result<Response, Error> {
     let known = execution::find(context, caller, &request.execution_arn).await?;
     let included = request.included_data.as_deref() != Some("METADATA_ONLY");
-    Ok(description(known, included, context.clock.moment().now))
+    let unredrivable = redrive_execution::unredrivable(context, &known).await?;
+    Ok(description(known, included, unredrivable))
 }
 
-/// An execution as DescribeExecution tells it, with its data if `included`.
-pub(crate) fn description(known: Summary, included: bool, now: Timestamp) -> Response {
+/// An execution as DescribeExecution tells it, with its data if `included`, and why it cannot be redriven.
+pub(crate) fn description(
+    known: Summary,
+    included: bool,
+    unredrivable: Option<String>,
+) -> Response {
     let attributes = Attributes::of(&known);
-    let unredrivable = match (known.status, known.stop_time) {
-        (Status::Failed | Status::TimedOut | Status::Aborted, Some(stopped))
-            if now.0 - stopped.0 > REDRIVABLE_MS =>
-        {
-            Some("Execution has exceeded the redrivable period".to_owned())
-        }
-        (Status::Failed | Status::TimedOut | Status::Aborted, _) => None,
-        (status, _) => Some(format!("Execution is {} and cannot be redriven", status.as_str())),
-    };
     let failure = known.failure.unwrap_or_default();
     let header = known.header;
     let text = |data: asl::Data| included.then(|| data.text().to_owned());

@@ -56,7 +56,7 @@ pub(super) async fn get_execution_history(
 }
 
 /// What the tasks of a page ask for: an answer names it again, and may be on a later page than the question.
-async fn targets(
+pub(super) async fn targets(
     context: &Context,
     execution: ExecutionKey,
     page: &[Event],
@@ -95,10 +95,10 @@ fn answered(kind: &EventKind) -> Option<TaskId> {
 }
 
 /// How events are shown.
-struct View {
-    targets: HashMap<TaskId, TaskTarget>,
+pub(super) struct View {
+    pub targets: HashMap<TaskId, TaskTarget>,
     /// With inputs and outputs.
-    data: bool,
+    pub data: bool,
 }
 
 /// The type of an AWS event, and its details: the member's name and what it holds.
@@ -121,7 +121,7 @@ fn with(
 
 impl View {
     /// The AWS event; none for a kind that AWS does not show.
-    fn of(&self, event: &Event) -> Option<Value> {
+    pub fn of(&self, event: &Event) -> Option<Value> {
         let shown = self.shown(&event.kind)?;
         let mut object = Map::new();
         object.insert("timestamp".to_owned(), event.at.epoch_seconds().into());

@@ -22,6 +22,17 @@ pub(super) fn parse(text: Option<String>) -> Result<Data, Error> {
     })
 }
 
+/// A task's output, as SendTaskSuccess gives it.
+///
+/// # Errors
+/// `InvalidOutput`, in the words of the same parser.
+pub(super) fn parse_output(text: String) -> Result<Data, Error> {
+    let deserializer: serde::de::value::StringDeserializer<serde_json::Error> =
+        text.clone().into_deserializer();
+    Data::deserialize(deserializer)
+        .map_err(|_| Error::new("InvalidOutput", format!("Invalid Output: '{}'", complaint(&text))))
+}
+
 /// What Jackson, which reads JSON on AWS's side, says of a text that is none.
 fn complaint(text: &str) -> String {
     if text.trim().is_empty() {

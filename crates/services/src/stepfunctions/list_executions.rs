@@ -5,7 +5,7 @@ use engine::Summary;
 use serde::{Deserialize, Serialize};
 
 use super::execution::Attributes;
-use super::{arn, invalid_token, machine, page_size, seconds};
+use super::{arn, invalid_token, machine, page_size, seconds, type_not_supported};
 use crate::{Caller, Context, Error, page};
 
 #[derive(Deserialize)]
@@ -70,10 +70,7 @@ pub(super) async fn list_executions(
     let parsed = arn::parse(asked, &["stateMachine"])?;
     let found = machine::of(context, caller, &parsed, asked).await?;
     if found.value.express {
-        return Err(Error::new(
-            "StateMachineTypeNotSupported",
-            "This operation is not supported by this type of state machine",
-        ));
+        return Err(type_not_supported());
     }
     let qualifier = parsed.rest.map(|_| asked.as_str());
     let status = request.status_filter.as_deref().and_then(status);

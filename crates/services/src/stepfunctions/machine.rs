@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{Batch, ExecutionFilter, ExecutionWrite, Expect, Scan};
 
+use super::aliases;
 use super::arn::{self, StatesArn};
 use super::tags::Tag;
 use crate::record::{Found, Table};
@@ -116,6 +117,16 @@ pub(super) async fn of(
     }
 }
 
+/// Whether the state machine of an execution waits for its executions to end, and goes then.
+pub(super) async fn is_being_deleted(
+    context: &Context,
+    execution: &asl::Header,
+) -> Result<bool, Error> {
+    let name = execution.state_machine_name.split('/').next().unwrap_or_default();
+    let key = format!("{}/{}/{name}", execution.account, execution.region);
+    Ok(MACHINES.get(context, &key).await?.is_some_and(|machine| machine.value.deleting))
+}
+
 /// A version of a state machine.
 pub(super) async fn version(
     context: &Context,
@@ -184,6 +195,7 @@ pub(super) async fn purge_if_idle(
     for version in VERSIONS.list(context, prefix).await? {
         batch.records.push(VERSIONS.delete(&version.key, Expect::Any));
     }
+    batch.records.extend(aliases::deletions(context, &machine.key).await?);
     batch.records.push(MACHINES.delete(&machine.key, Expect::Any));
     context.store.commit(batch).await?;
     Ok(true)

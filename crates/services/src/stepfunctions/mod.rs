@@ -2,20 +2,29 @@
 //!
 //! What runs is `engine`'s; here are the records around it and AWS's view of it.
 
+mod activities;
+mod aliases;
 mod arn;
+mod background;
 mod create_state_machine;
 mod delete_state_machine;
 mod describe_execution;
 mod describe_state_machine;
 mod describe_state_machine_for_execution;
 mod execution;
+mod execution_log;
+mod express;
+mod get_activity_task;
 mod get_execution_history;
 mod input;
 mod list_executions;
 mod list_state_machines;
 mod logging;
 mod machine;
+mod redrive_execution;
+mod send_task;
 mod start_execution;
+mod start_sync_execution;
 mod stop_execution;
 mod tags;
 mod test_state;
@@ -26,6 +35,7 @@ mod versions;
 use crate::operation::operation;
 use crate::{Error, Service};
 
+pub use background::{Background, run};
 pub(crate) use describe_execution::description;
 pub(crate) use start_execution::{Start, start};
 
@@ -45,7 +55,22 @@ pub static SERVICE: Service = Service {
         &operation!("PublishStateMachineVersion", versions::publish_state_machine_version),
         &operation!("ListStateMachineVersions", versions::list_state_machine_versions),
         &operation!("DeleteStateMachineVersion", versions::delete_state_machine_version),
+        &operation!("CreateStateMachineAlias", aliases::create_state_machine_alias),
+        &operation!("UpdateStateMachineAlias", aliases::update_state_machine_alias),
+        &operation!("DescribeStateMachineAlias", aliases::describe_state_machine_alias),
+        &operation!("ListStateMachineAliases", aliases::list_state_machine_aliases),
+        &operation!("DeleteStateMachineAlias", aliases::delete_state_machine_alias),
         &operation!("StartExecution", start_execution::start_execution),
+        &operation!("StartSyncExecution", start_sync_execution::start_sync_execution),
+        &operation!("RedriveExecution", redrive_execution::redrive_execution),
+        &operation!("CreateActivity", activities::create_activity),
+        &operation!("DescribeActivity", activities::describe_activity),
+        &operation!("ListActivities", activities::list_activities),
+        &operation!("DeleteActivity", activities::delete_activity),
+        &operation!("GetActivityTask", get_activity_task::get_activity_task),
+        &operation!("SendTaskSuccess", send_task::send_task_success),
+        &operation!("SendTaskFailure", send_task::send_task_failure),
+        &operation!("SendTaskHeartbeat", send_task::send_task_heartbeat),
         &operation!("StopExecution", stop_execution::stop_execution),
         &operation!("DescribeExecution", describe_execution::describe_execution),
         &operation!("ListExecutions", list_executions::list_executions),
@@ -60,6 +85,13 @@ pub static SERVICE: Service = Service {
         ),
     ],
 };
+
+fn type_not_supported() -> Error {
+    Error::new(
+        "StateMachineTypeNotSupported",
+        "This operation is not supported by this type of state machine",
+    )
+}
 
 fn invalid_token() -> Error {
     Error::new("InvalidToken", "Invalid Token: 'Invalid token'")

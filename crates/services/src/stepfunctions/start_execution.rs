@@ -1,13 +1,15 @@
 //! StartExecution.
 
-use asl::{Data, Header, ScheduledTask, Status};
+use std::sync::Arc;
+
+use asl::{Data, Header, Moment, ScheduledTask, Status};
 use engine::{EngineError, NewExecution, Summary};
 use serde::{Deserialize, Serialize};
 use store::{Batch, ExecutionWrite};
 
 use super::execution::Attributes;
 use super::machine::{self, Machine, Revision};
-use super::{arn, check_name, input, seconds};
+use super::{aliases, arn, check_name, express, input, seconds, type_not_supported};
 use crate::integrations::{Awaiting, unique_name};
 use crate::{Caller, Context, Error, Origin};
 
@@ -62,66 +64,31 @@ pub(crate) struct Start {
     pub at_end: Option<ScheduledTask>,
 }
 
+/// An execution that could begin now.
+pub(super) struct Ready {
+    pub header: Header,
+    pub definition: Arc<str>,
+    pub attributes: Attributes,
+    pub at_end: Option<ScheduledTask>,
+}
+
 /// Starts an execution; durable when it returns. The same name with the same input, while that
-/// execution runs, is the same call again.
+/// execution runs, is the same call again. Names of Express executions may be used as often as one likes.
 pub(crate) async fn start(context: &Context, caller: &Caller, new: Start) -> Result<Header, Error> {
-    let asked = new.state_machine_arn.as_str();
-    let parsed = arn::parse(asked, &["stateMachine"])?;
-    if let Some(name) = &new.name {
-        check_name(name)?;
-    }
-    let found = machine::of(context, caller, &parsed, asked).await?;
-    if found.value.deleting {
-        return Err(machine::is_deleting(&found.value.arn));
-    }
     let moment = context.clock.moment();
-    let mut attributes = Attributes {
-        trace_header: new.trace_header,
-        started_by: new.task,
-        updated_at: found.value.updated_at,
-        ..Attributes::default()
-    };
-    let revision = match parsed.rest {
-        None => found.value.revision.clone(),
-        Some(qualifier) => {
-            let number = qualifier.parse().map_err(|_| machine::does_not_exist(asked))?;
-            let version = machine::version(context, &found, number).await?;
-            let version = version.ok_or_else(|| machine::does_not_exist(asked))?;
-            attributes.version_arn = Some(found.value.version_arn(number));
-            attributes.updated_at = version.created_at;
-            version.revision
+    let ready = prepare(context, caller, new, moment).await?;
+    if ready.header.express {
+        if ready.at_end.is_some() {
+            return Err(type_not_supported());
         }
-    };
-    let at_end = new.at_end;
-    let Machine { name: machine_name, arn: machine_arn, express, .. } = found.value;
-    let name = new.name.unwrap_or_else(|| moment.dice("execution name").uuid());
-    let resource = match express {
-        false => format!("execution:{machine_name}:{name}"),
-        true => {
-            let run = moment.dice("express execution").uuid();
-            format!("express:{machine_name}:{name}:{run}")
-        }
-    };
-    let Revision { id, definition, role_arn, logging, tracing } = revision;
-    attributes = Attributes { revision_id: id, logging, tracing, ..attributes };
-    let header = Header {
-        key: 0,
-        execution_arn: crate::arn::arn("states", &caller.region, &caller.account, &resource),
-        name,
-        state_machine_arn: machine_arn.clone(),
-        state_machine_name: machine_name,
-        role_arn,
-        input: new.input,
-        start_time: moment.now,
-        region: caller.region.clone(),
-        account: caller.account.clone(),
-        express,
-    };
+        return express::begin(context, ready).await;
+    }
+    let Ready { header, definition, attributes, at_end } = ready;
     loop {
         let new = NewExecution {
             header: header.clone(),
-            definition: definition.as_str().into(),
-            owner: machine_arn.clone(),
+            definition: definition.clone(),
+            owner: header.state_machine_arn.clone(),
             attributes: serde_json::to_value(&attributes)
                 .map_err(|error| Error::internal(error.to_string()))?,
             at_end: at_end.clone(),
@@ -135,7 +102,7 @@ pub(crate) async fn start(context: &Context, caller: &Caller, new: Start) -> Res
                     return Ok(known.header);
                 }
                 let ended = known.stop_time.filter(|_| known.status != Status::Running);
-                if ended.is_none_or(|ended| moment.now.0 - ended.0 <= NAME_RESERVED_MS) {
+                if !ended.is_some_and(|ended| moment.now.0 - ended.0 > NAME_RESERVED_MS) {
                     return Err(Error::new(
                         "ExecutionAlreadyExists",
                         format!("Execution Already Exists: '{}'", known.header.execution_arn),
@@ -149,9 +116,80 @@ pub(crate) async fn start(context: &Context, caller: &Caller, new: Start) -> Res
     }
 }
 
+/// Finds what an ARN means (a state machine, a version, an alias's choice) and makes the execution's header.
+pub(super) async fn prepare(
+    context: &Context,
+    caller: &Caller,
+    new: Start,
+    moment: Moment,
+) -> Result<Ready, Error> {
+    let asked = new.state_machine_arn.as_str();
+    let parsed = arn::parse(asked, &["stateMachine"])?;
+    if let Some(name) = &new.name {
+        check_name(name)?;
+    }
+    let found = machine::of(context, caller, &parsed, asked).await?;
+    if found.value.deleting {
+        return Err(machine::is_deleting(&found.value.arn));
+    }
+    let mut attributes = Attributes {
+        trace_header: new.trace_header,
+        started_by: new.task,
+        updated_at: found.value.updated_at,
+        ..Attributes::default()
+    };
+    let number = match parsed.rest {
+        None => None,
+        Some(qualifier) => match qualifier.parse::<u64>() {
+            Ok(number) => Some(number),
+            Err(_) => {
+                let alias = aliases::find(context, &found.key, qualifier).await?;
+                let alias = alias.ok_or_else(|| machine::does_not_exist(asked))?;
+                attributes.alias_arn = Some(asked.to_owned());
+                Some(alias.route(moment))
+            }
+        },
+    };
+    let revision = match number {
+        None => found.value.revision.clone(),
+        Some(number) => {
+            let version = machine::version(context, &found, number).await?;
+            let version = version.ok_or_else(|| machine::does_not_exist(asked))?;
+            attributes.version_arn = Some(found.value.version_arn(number));
+            attributes.updated_at = version.created_at;
+            version.revision
+        }
+    };
+    let Machine { name: machine_name, arn: machine_arn, express, .. } = found.value;
+    let name = new.name.unwrap_or_else(|| moment.dice("execution name").uuid());
+    let resource = match express {
+        false => format!("execution:{machine_name}:{name}"),
+        true => {
+            let run = moment.dice("express execution").uuid();
+            format!("express:{machine_name}:{name}:{run}")
+        }
+    };
+    let Revision { id, definition, role_arn, logging, tracing } = revision;
+    let attributes = Attributes { revision_id: id, logging, tracing, ..attributes };
+    let header = Header {
+        key: 0,
+        execution_arn: crate::arn::arn("states", &caller.region, &caller.account, &resource),
+        name,
+        state_machine_arn: machine_arn,
+        state_machine_name: machine_name,
+        role_arn,
+        input: new.input,
+        start_time: moment.now,
+        region: caller.region.clone(),
+        account: caller.account.clone(),
+        express,
+    };
+    Ok(Ready { header, definition: definition.into(), attributes, at_end: new.at_end })
+}
+
 /// A task that is lent again finds the execution that it has started, whatever became of it.
 fn is_same_call(known: &Summary, asked: &Header, task: Option<Awaiting>) -> bool {
     let by_the_same_task = task.is_some() && Attributes::of(known).started_by == task;
     let running = known.status == Status::Running && known.header.input == asked.input;
-    by_the_same_task || (running && !asked.express)
+    by_the_same_task || running
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::activities::ACTIVITIES;
 use super::arn;
 use super::machine::{self, MACHINES};
 use crate::{Caller, Context, Error};
@@ -84,10 +85,12 @@ pub(super) async fn list_tags_for_resource(
     caller: &Caller,
     request: ListRequest,
 ) -> Result<ListResponse, Error> {
-    let key = key(caller, &request.resource_arn)?;
-    let machine = MACHINES.get(context, &key).await?;
-    let machine = machine.ok_or_else(|| not_found(&request.resource_arn))?;
-    Ok(ListResponse { tags: machine.value.tags })
+    let arn = &request.resource_arn;
+    let tags = match tagged(caller, arn)? {
+        Tagged::Machine(key) => MACHINES.get(context, &key).await?.map(|found| found.value.tags),
+        Tagged::Activity(key) => ACTIVITIES.get(context, &key).await?.map(|found| found.value.tags),
+    };
+    Ok(ListResponse { tags: tags.ok_or_else(|| not_found(arn))? })
 }
 
 async fn change(
@@ -96,17 +99,33 @@ async fn change(
     arn: &str,
     mut change: impl FnMut(&mut Vec<Tag>) -> Result<(), Error> + Send,
 ) -> Result<(), Error> {
-    let key = key(caller, arn)?;
-    let changed = MACHINES.update(context, &key, |machine| change(&mut machine.tags)).await?;
+    let changed = match tagged(caller, arn)? {
+        Tagged::Machine(key) => {
+            MACHINES.update(context, &key, |machine| change(&mut machine.tags)).await?
+        }
+        Tagged::Activity(key) => {
+            ACTIVITIES.update(context, &key, |activity| change(&mut activity.tags)).await?
+        }
+    };
     changed.ok_or_else(|| not_found(arn))
 }
 
-fn key(caller: &Caller, arn: &str) -> Result<String, Error> {
+/// What can have tags, by its key.
+enum Tagged {
+    Machine(String),
+    Activity(String),
+}
+
+fn tagged(caller: &Caller, arn: &str) -> Result<Tagged, Error> {
     let parsed = arn::parse(arn, &["stateMachine", "activity"])?;
-    if !parsed.is_of(caller) || parsed.resource != "stateMachine" || parsed.rest.is_some() {
+    if !parsed.is_of(caller) || parsed.rest.is_some() {
         return Err(not_found(arn));
     }
-    Ok(machine::key(caller, parsed.name))
+    let key = machine::key(caller, parsed.name);
+    Ok(match parsed.resource {
+        "activity" => Tagged::Activity(key),
+        _ => Tagged::Machine(key),
+    })
 }
 
 fn not_found(arn: &str) -> Error {

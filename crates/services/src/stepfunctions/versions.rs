@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use store::{Batch, Expect, Scan};
 
 use super::machine::{self, MACHINES, VERSIONS};
-use super::{arn, invalid_token, page_size, seconds};
+use super::{aliases, arn, invalid_token, page_size, seconds};
 use crate::record::committed;
 use crate::{Caller, Context, Error, page};
 
@@ -129,6 +129,18 @@ pub(super) async fn delete_state_machine_version(
     if !parsed.is_of(caller) {
         return Ok(());
     }
-    let key = machine::version_key(&machine::key(caller, parsed.name), number);
+    let machine = machine::key(caller, parsed.name);
+    let aliases = aliases::naming(context, &machine, number).await?;
+    if !aliases.is_empty() {
+        return Err(Error::new(
+            "ConflictException",
+            format!(
+                "Version to be deleted must not be referenced by an alias. Current list of aliases \
+                 referencing this version: [{}]",
+                aliases.join(", ")
+            ),
+        ));
+    }
+    let key = machine::version_key(&machine, number);
     VERSIONS.remove(context, &key).await
 }
