@@ -7,15 +7,12 @@ import time
 
 import pytest
 
-from pipeline import BUCKET, LONG, ROLE, SHORT, IMAGE, Clients, chapter, check_history, close, processes, task, until
+from pipeline import BUCKET, LONG, ROLE, SHORT, IMAGE, chapter, check_history, close, processes, start, task, until
 
 
 @pytest.fixture
 def live(own_server):
-    own_server.start()
-    clients = Clients(own_server)
-    clients.put_data()
-    return own_server, clients
+    return own_server, start(own_server)
 
 
 def check_chapter(clients, execution, name):

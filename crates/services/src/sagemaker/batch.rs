@@ -239,7 +239,7 @@ mod tests {
         }
     }
 
-    /// A model that answers each line with the number of its columns.
+    /// A model that answers each line with the number of its columns, which it counts by commas.
     fn columns(body: &[u8]) -> Result<Vec<u8>, String> {
         let text = String::from_utf8_lossy(body);
         Ok(text
@@ -260,7 +260,7 @@ mod tests {
         processing.input_filter = Columns::parse("$[1:]").unwrap();
         assert_eq!(run(&processing, "9,1,2\n8,3,4"), "2\n2\n");
         processing.join_input = true;
-        assert_eq!(run(&processing, "9,\"a,b\",2\n8,3,4\n"), "9,\"a,b\",2,2\n8,3,4,2\n");
+        assert_eq!(run(&processing, "9,\"a,b\",2\n8,3,4\n"), "9,\"a,b\",2,3\n8,3,4,2\n");
         processing.output_filter = Columns::parse("$[0,-1]").unwrap();
         assert_eq!(run(&processing, "9,1,2\n8,3,4\n"), "9,2\n8,2\n");
     }

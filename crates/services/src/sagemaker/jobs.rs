@@ -70,15 +70,17 @@ pub async fn run(
     let runner = &context.sagemaker;
     let course = Course { context, key, folder, stages, bell: runner.bell(key) };
     if let Ok(exit) = job_spec::read(folder, "exit.json") {
+        drop(runner.kept_place(key));
         return Ok(Ran::Ended(exit));
     }
     if folder.exists() && course.claim()?.is_none() {
-        let _place = runner.slot_now();
+        let _place = runner.kept_place(key);
         tracing::info!(key, "found a running job again");
         if let Some(exit) = course.to_its_end(None).await? {
             return Ok(Ran::Ended(exit));
         }
     }
+    drop(runner.kept_place(key));
     let _place = loop {
         if course.stop_asked().await? {
             return Ok(Ran::StoppedBeforeStart);

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
@@ -63,6 +63,7 @@ pub struct Runner {
     /// How endpoints' processes are asked.
     pub http: EndpointClient,
     slots: Arc<Semaphore>,
+    kept_places: Mutex<HashMap<String, OwnedSemaphorePermit>>,
     interrupts: Mutex<HashMap<String, Arc<Notify>>>,
     wake: mpsc::UnboundedSender<Work>,
     inbox: Mutex<Option<mpsc::UnboundedReceiver<Work>>>,
@@ -97,6 +98,7 @@ impl Runner {
             http: hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new())
                 .build_http(),
             slots: Arc::new(Semaphore::new(capacity.jobs.max(1))),
+            kept_places: Mutex::default(),
             interrupts: Mutex::default(),
             wake,
             inbox: Mutex::new(Some(inbox)),
@@ -117,12 +119,12 @@ impl Runner {
 
     /// What [`Runner::interrupt`] rings.
     pub(super) fn bell(&self, key: &str) -> Arc<Notify> {
-        let mut bells = self.interrupts.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut bells = self.interrupts.lock().unwrap_or_else(PoisonError::into_inner);
         bells.entry(key.to_owned()).or_default().clone()
     }
 
     pub(super) fn forget(&self, key: &str) {
-        self.interrupts.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).remove(key);
+        self.interrupts.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
     /// Waits for a free place among the jobs.
@@ -130,9 +132,18 @@ impl Runner {
         self.slots.clone().acquire_owned().await.ok()
     }
 
-    /// A place for a job that runs already: taken if one is free, else it runs beside them.
-    pub(super) fn slot_now(&self) -> Option<OwnedSemaphorePermit> {
-        self.slots.clone().try_acquire_owned().ok()
+    /// Keeps a place for a job that an earlier server left running, before others can take it. Without
+    /// a free one the job runs beside them.
+    fn keep_place(&self, key: &str) {
+        if let Ok(place) = self.slots.clone().try_acquire_owned() {
+            let mut kept = self.kept_places.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.insert(key.to_owned(), place);
+        }
+    }
+
+    /// The place that was kept for a job that runs already.
+    pub(super) fn kept_place(&self, key: &str) -> Option<OwnedSemaphorePermit> {
+        self.kept_places.lock().unwrap_or_else(PoisonError::into_inner).remove(key)
     }
 
     /// Ends endpoints and stops driving; jobs' processes go on and are adopted by the next start.
@@ -148,7 +159,7 @@ impl Runner {
 /// Drives every job and endpoint until [`Runner::shut_down`]. Those that an earlier server left are taken up first.
 pub async fn run(context: Arc<Context>) -> Result<(), Error> {
     let runner = context.sagemaker.clone();
-    let inbox = runner.inbox.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+    let inbox = runner.inbox.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(mut inbox) = inbox else { return Ok(()) };
     let mut drivers = JoinSet::new();
     let mut driven = HashMap::new();
@@ -195,11 +206,13 @@ async fn left_over(context: &Context) -> Result<Vec<Work>, Error> {
     let mut work = Vec::new();
     for stored in resource::all::<TrainingJob>(context).await? {
         if !stored.value.progress.ended() {
+            keep_place_of_running(context, &stored.key, &stored.value.folder);
             work.push((stored.value.progress.created_at, Work::Training(stored.key)));
         }
     }
     for stored in resource::all::<TransformJob>(context).await? {
         if !stored.value.progress.ended() {
+            keep_place_of_running(context, &stored.key, &stored.value.folder);
             work.push((stored.value.progress.created_at, Work::Transform(stored.key)));
         }
     }
@@ -208,6 +221,13 @@ async fn left_over(context: &Context) -> Result<Vec<Work>, Error> {
     }
     work.sort_by_key(|(created_at, _)| *created_at);
     Ok(work.into_iter().map(|(_, work)| work).collect())
+}
+
+fn keep_place_of_running(context: &Context, key: &str, folder: &str) {
+    let folder = super::jobs::folder(context, folder);
+    if folder.join(CLAIM).exists() && matches!(claim(&folder), Ok(None)) {
+        context.sagemaker.keep_place(key);
+    }
 }
 
 fn start(
