@@ -8,6 +8,7 @@ mod document;
 mod inline_policies;
 mod list;
 mod policies;
+pub mod policy;
 mod policy_versions;
 mod roles;
 mod tags;
