@@ -32,6 +32,8 @@ pub(super) struct Response {
     description: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     encryption_configuration: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variable_references: Option<Value>,
 }
 
 #[derive(Serialize)]
@@ -59,6 +61,10 @@ pub(super) async fn describe_state_machine(
     }
     let machine = found.value;
     let hidden = request.included_data.as_deref() == Some("METADATA_ONLY");
+    let variable_references = match hidden {
+        true => None,
+        false => machine::variable_references(&revision.definition),
+    };
     Ok(Response {
         r#type: machine.type_name(),
         state_machine_arn: asked,
@@ -71,6 +77,7 @@ pub(super) async fn describe_state_machine(
         revision_id: revision.id,
         description,
         encryption_configuration: machine.encryption,
+        variable_references,
         name: machine.name,
     })
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::describe_state_machine::TracingConfiguration;
 use super::execution::{self, Attributes};
-use super::seconds;
+use super::{machine, seconds};
 use crate::{Caller, Context, Error};
 
 #[derive(Deserialize)]
@@ -27,6 +27,8 @@ pub(super) struct Response {
     tracing_configuration: TracingConfiguration,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variable_references: Option<Value>,
 }
 
 /// The state machine as it was when the execution started.
@@ -47,6 +49,7 @@ pub(super) async fn describe_state_machine_for_execution(
             })?
         }
     };
+    let variable_references = machine::variable_references(&definition);
     Ok(Response {
         state_machine_arn: known.header.state_machine_arn,
         name: known.header.state_machine_name,
@@ -56,5 +59,6 @@ pub(super) async fn describe_state_machine_for_execution(
         logging_configuration: attributes.logging,
         tracing_configuration: TracingConfiguration { enabled: attributes.tracing },
         revision_id: attributes.revision_id,
+        variable_references,
     })
 }

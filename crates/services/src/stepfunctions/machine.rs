@@ -201,6 +201,12 @@ pub(super) async fn purge_if_idle(
     Ok(true)
 }
 
+/// Which states of a definition read which variables: by state, names sorted. Nothing if none does.
+pub(super) fn variable_references(definition: &str) -> Option<Value> {
+    let references = asl::Definition::parse(definition).ok()?.variable_references();
+    if references.is_empty() { None } else { serde_json::to_value(references).ok() }
+}
+
 /// What CreateStateMachine and UpdateStateMachine check of a definition.
 pub(super) fn check_definition(definition: &str, express: bool) -> Result<(), Error> {
     let mut diagnostics = asl::validate(definition, asl::validate::Options { express });
