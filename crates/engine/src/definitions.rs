@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use asl::Definition;
+use asl::{Definition, Invalid};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use store::{Batch, Expect, RecordWrite, Store};
@@ -66,8 +66,11 @@ impl Definitions {
             return Ok(known.clone());
         }
         let hash = Hash::of(text);
-        let known = Known { hash, definition: parse(text)? };
-        if store.record(TABLE, &hash.hex()).await?.is_none() {
+        let stored = store.record(TABLE, &hash.hex()).await?.is_some();
+        // What is stored was checked then; today's checks may be stricter.
+        let parse = if stored { Definition::parse_stored } else { Definition::parse };
+        let known = Known { hash, definition: Arc::new(parse(text).map_err(refused)?) };
+        if !stored {
             let value = Some(Bytes::copy_from_slice(text.as_bytes()));
             let key = hash.hex();
             batch.records.push(RecordWrite { table: TABLE, key, value, expect: Expect::Any });
@@ -103,7 +106,8 @@ impl Definitions {
         })?;
         let text = std::str::from_utf8(&record.value)
             .map_err(|error| EngineError::Definition(format!("`{}`: {error}", hash.hex())))?;
-        let definition = parse(text)?;
+        let definition = Definition::parse_stored(text).map_err(refused)?;
+        let definition = Arc::new(definition);
         let mut used = self.lock();
         used.make_room(text.len());
         used.by_hash.insert(hash, Known { hash, definition: definition.clone() });
@@ -140,8 +144,6 @@ impl Used {
     }
 }
 
-fn parse(text: &str) -> Result<Arc<Definition>, EngineError> {
-    Definition::parse(text)
-        .map(Arc::new)
-        .map_err(|invalid| EngineError::Definition(invalid.to_string()))
+fn refused(invalid: Invalid) -> EngineError {
+    EngineError::Definition(invalid.to_string())
 }

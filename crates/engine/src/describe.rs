@@ -84,7 +84,7 @@ impl Engine {
         Ok(events)
     }
 
-    async fn describe(&self, row: ExecutionRow) -> Result<Summary, EngineError> {
+    pub(crate) async fn describe(&self, row: ExecutionRow) -> Result<Summary, EngineError> {
         let (mut summary, elsewhere) = row::summary(&row)?;
         if elsewhere && let Some(last) = self.store.chunk_of_event(row.key, u64::MAX).await? {
             for chunk in self.store.journal(row.key, last, 1).await? {

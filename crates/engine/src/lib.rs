@@ -6,6 +6,7 @@
 
 mod activity;
 mod board;
+mod check;
 mod definitions;
 mod describe;
 mod express;

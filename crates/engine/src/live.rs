@@ -28,7 +28,7 @@ pub(crate) const WORKER: &str = "worker";
 /// The queue of tasks whose work is to be ended.
 pub(crate) const CANCEL: &str = "cancel";
 /// The queue of tasks that are answered from outside.
-const NOBODY: &str = "";
+pub(crate) const NOBODY: &str = "";
 
 /// An execution, and what the store has of it.
 pub(crate) struct Live {

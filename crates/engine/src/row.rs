@@ -113,8 +113,9 @@ pub(crate) fn summary(row: &ExecutionRow) -> Result<(Summary, bool), EngineError
     let (output, failure) = match (detail.end, &detail.journal) {
         (End::Output(output), _) => (Some(output), None),
         (End::Failure(failure), _) => (None, Some(failure)),
-        (End::Untold | End::InJournal, Some(_)) => end_of(&events),
-        (End::Untold | End::InJournal, None) => (None, None),
+        // Redriven, it has an end behind it and none yet.
+        (End::Untold | End::InJournal, Some(_)) if !row.open => end_of(&events),
+        (End::Untold | End::InJournal, _) => (None, None),
     };
     let summary = Summary {
         key: row.key,

@@ -342,6 +342,9 @@ pub trait Store: Send + Sync + 'static {
     /// Timers due before this millisecond, soonest first, at most `limit`.
     async fn timers(&self, before: i64, limit: usize) -> Result<Vec<TimerRow>, StoreError>;
 
+    /// All timers of one execution, by number.
+    async fn timers_of(&self, execution: ExecutionKey) -> Result<Vec<TimerRow>, StoreError>;
+
     /// Tasks in a queue behind this one (none: from the start), ordered, at most `limit`.
     async fn tasks(
         &self,

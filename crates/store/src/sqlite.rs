@@ -172,6 +172,10 @@ impl Store for Sqlite {
         self.range(limit, move |database| database.timers(before, limit)).await
     }
 
+    async fn timers_of(&self, execution: ExecutionKey) -> Result<Vec<TimerRow>, StoreError> {
+        self.point(|database| database.timers_of(execution))
+    }
+
     async fn tasks(
         &self,
         queue: &str,

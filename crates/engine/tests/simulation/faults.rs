@@ -26,13 +26,21 @@ struct State {
     queue: VecDeque<(u64, Batch)>,
     answers: HashMap<u64, Result<(), StoreError>>,
     next: u64,
+    /// The disk is full for so many batches.
+    full: u32,
 }
 
 impl FaultyStore {
     pub fn new(inner: Arc<dyn Store>, seed: u64, faults: bool) -> FaultyStore {
         let dice = Moment { now: Timestamp(0), seed }.dice("store");
-        let state =
-            State { dice, faults, queue: VecDeque::new(), answers: HashMap::new(), next: 0 };
+        let state = State {
+            dice,
+            faults,
+            queue: VecDeque::new(),
+            answers: HashMap::new(),
+            next: 0,
+            full: 0,
+        };
         FaultyStore { inner, state: Mutex::new(state) }
     }
 
@@ -87,7 +95,13 @@ impl FaultyStore {
             let luck = if state.faults { state.dice.next_u64() % 40 } else { 99 };
             let failed =
                 || StoreError::Unavailable { at: "here".into(), reason: "as planned".into() };
+            if luck == 3 && state.dice.next_u64().is_multiple_of(4) {
+                state.full = state.dice.next_u64() as u32 % 30;
+            }
+            let full = state.full > 0 && state.faults && !batch.is_empty();
+            state.full = state.full.saturating_sub(1);
             let answer = match luck {
+                _ if full => Err(StoreError::Full { at: "here".into() }),
                 0 => Err(failed()),
                 1 => Err(StoreError::Full { at: "here".into() }),
                 2 => now(self.inner.commit(batch)).and(Err(failed())),
@@ -162,6 +176,10 @@ impl Store for FaultyStore {
         let timers = self.inner.timers(before, limit).await;
         self.delay().await;
         timers
+    }
+
+    async fn timers_of(&self, execution: ExecutionKey) -> Result<Vec<TimerRow>, StoreError> {
+        self.inner.timers_of(execution).await
     }
 
     async fn tasks(

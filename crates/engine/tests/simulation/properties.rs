@@ -1,157 +1,134 @@
-//! What must be true at any time, looked up beneath the faults.
+//! What must be true at any time, looked up beneath the faults. What a single execution's rows must agree
+//! on is `Engine::check`, which `stepwell check` asks too.
 
-use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use asl::{Definition, Event, EventKind, Execution, Status};
-use engine::{Engine, Summary};
-use store::{ExecutionKey, Store};
+use asl::event::TaskTarget;
+use asl::{Event, EventKind, Status, TaskId};
+use engine::Engine;
+use store::ExecutionKey;
 
 use crate::faults::now;
-use crate::world::{Ends, World};
+use crate::machines::Flavor;
+use crate::world::{ANSWERS, Acknowledged, World};
 
-type Property = fn(&Look);
-
-const PROPERTIES: &[Property] = &[
-    begins_with_its_start,
-    ids_have_no_gaps,
-    nothing_follows_the_end,
-    a_task_is_answered_at_most_once,
-    timers_are_never_early,
-    rows_are_what_the_journal_folds_to,
-];
-
-/// One execution as the store has it.
-struct Look {
-    now: i64,
-    summary: Summary,
-    events: Vec<Event>,
-    folded: Execution,
-    /// Its rows: tasks (those that wait to be cancelled apart) and timers.
-    tasks: BTreeSet<u64>,
-    timers: BTreeSet<(u64, i64)>,
+/// How an execution ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct End {
+    status: Status,
+    result: String,
+    to_stop: bool,
+    definition: String,
 }
 
+/// How all executions ended, by name.
+pub type Ends = BTreeMap<String, End>;
+
 pub fn check_all(world: &World) {
-    for key in world.started.values() {
-        let look = Look::at(world, *key);
-        for property in PROPERTIES {
-            property(&look);
-        }
+    for (name, known) in &world.started {
+        let wrong = now(world.inspector.check(known.key)).expect("it was acknowledged");
+        let events = || now(world.inspector.history(known.key, 0, false, usize::MAX)).unwrap();
+        assert!(wrong.is_empty(), "{name}: {wrong:#?}\n{:#?}", events());
+        timers_are_never_early(world.store.beneath(), known.key);
+        what_was_acknowledged_is_true(world, known);
+    }
+}
+
+/// A call that was answered stays true; an answer and the record of it are there together.
+fn what_was_acknowledged_is_true(world: &World, known: &Acknowledged) {
+    let key = known.key;
+    let store = world.store.beneath();
+    let owed: BTreeSet<TaskId> = now(store.tasks_of(key))
+        .unwrap()
+        .iter()
+        .filter(|row| row.queue != "cancel")
+        .map(|row| TaskId(row.task))
+        .collect();
+    let answered = world.answered.iter().filter(|(execution, _)| *execution == key);
+    for (_, task) in answered.clone() {
+        assert!(!owed.contains(task), "{task:?} was answered and is still owed");
+    }
+    let records = now(store.records(ANSWERS, store::Scan::prefix(format!("{key}/"), 10_000)));
+    let recorded: BTreeSet<TaskId> = records
+        .unwrap()
+        .iter()
+        .map(|record| TaskId(record.key.rsplit('/').next().unwrap().parse().unwrap()))
+        .collect();
+    assert!(owed.is_disjoint(&recorded), "an answer is recorded whose task is still owed");
+    for (_, task) in answered {
+        assert!(recorded.contains(task), "{task:?} was answered and the record of it is lost");
+    }
+    if known.stopped || known.redriven {
+        let summary = now(world.inspector.summary(key)).unwrap().expect("it was acknowledged");
+        assert!(!known.stopped || summary.status != Status::Running, "its stop was forgotten");
+        assert!(!known.redriven || summary.redrive.0 > 0, "its redrive was forgotten");
+    }
+}
+
+/// A stop was acknowledged.
+pub fn has_ended(inspector: &Engine, key: ExecutionKey) {
+    let summary = now(inspector.summary(key)).unwrap().expect("somebody stopped it");
+    assert_ne!(summary.status, Status::Running, "it was stopped and runs");
+}
+
+/// Nothing is under way, and time is about to pass: no timer is due, none is due before the loop will
+/// wake, and every task is with somebody.
+pub fn nothing_is_forgotten(world: &World) {
+    let store = world.store.beneath();
+    if let Some(timer) = now(store.timers(i64::MAX, 1)).unwrap().first() {
+        assert!(timer.due_at > world.clock().0, "{timer:?} is due at {:?}", world.clock());
+        let wakes = world.wake_at().is_none_or(|at| at.0 <= timer.due_at);
+        assert!(wakes, "the loop sleeps until {:?}, {timer:?} is due before", world.wake_at());
+    }
+    for row in now(store.tasks("worker", None, 10_000)).unwrap() {
+        let task = (row.execution, TaskId(row.task));
+        let somewhere = world.held.contains(&task) || world.resting.contains(&task);
+        assert!(somewhere, "{task:?} is owed and nobody has it");
     }
 }
 
 /// How all executions ended.
 pub fn ends(world: &World) -> Ends {
-    let ends = world.started.iter().map(|(name, key)| {
-        let summary = Look::at(world, *key).summary;
-        assert_ne!(summary.status, Status::Running, "{name} never ended");
-        let result = format!("{:?} {:?}", summary.output, summary.failure);
-        (name.clone(), (summary.status.as_str().to_owned(), result))
-    });
     let store = world.store.beneath();
     assert_eq!(now(store.timers(i64::MAX, 99)).unwrap(), [], "timers are left over");
-    for key in world.started.values() {
-        let left = now(store.tasks_of(*key)).unwrap();
+    let ends = world.started.iter().map(|(name, known)| {
+        let summary =
+            now(world.inspector.summary(known.key)).unwrap().expect("it was acknowledged");
+        let definition = known.machine.definition.clone();
+        assert_ne!(summary.status, Status::Running, "{name} never ended: {definition}");
+        let left = now(store.tasks_of(known.key)).unwrap();
+        assert!(left.is_empty(), "{name}: tasks are left over: {left:?}");
+        let redriven = known.machine.flavor == Flavor::Redriven && !known.to_stop;
         assert!(
-            left.is_empty(),
-            "tasks are left over: {left:?} of {:#?}",
-            Look::at(world, *key).events
+            !redriven || known.redriven || summary.status == Status::Succeeded,
+            "{name} failed and nobody redrove it"
         );
-    }
+        let result = format!("{:?} {:?}", summary.output, summary.failure);
+        (name.clone(), End { status: summary.status, result, to_stop: known.to_stop, definition })
+    });
     ends.collect()
 }
 
-impl Look {
-    fn at(world: &World, key: ExecutionKey) -> Look {
-        let store = world.store.beneath();
-        let engine = Engine::with_budget(store.clone(), 0);
-        let summary = now(engine.summary(key)).unwrap().expect("it was acknowledged");
-        let events = journal(store, &engine, key);
-        let definition = definition(store, &summary.definition);
-        let mut folded = Execution::new(definition, Arc::new(summary.header.clone()));
-        for event in &events {
-            folded.apply(event);
-        }
-        let tasks = now(store.tasks_of(key)).unwrap();
-        let timers = now(store.timers(i64::MAX, 10_000)).unwrap();
-        Look {
-            now: world.now.0,
-            summary,
-            events,
-            folded,
-            tasks: tasks.iter().filter(|row| row.queue != "cancel").map(|row| row.task).collect(),
-            timers: timers
-                .iter()
-                .filter(|row| row.execution == key && row.timer < u64::MAX >> 1)
-                .map(|row| (row.timer, row.due_at))
-                .collect(),
+/// The same as without faults, but that a stop may come sooner or later.
+pub fn same_ends(expected: &Ends, found: &Ends) {
+    assert!(expected.keys().eq(found.keys()));
+    for (name, expected) in expected {
+        let found = &found[name];
+        let stopped = |end: &End| end.to_stop && end.status == Status::Aborted;
+        if !stopped(expected) && !stopped(found) {
+            assert_eq!(
+                (found.status, &found.result),
+                (expected.status, &expected.result),
+                "{name}: {}",
+                expected.definition
+            );
         }
     }
 }
 
-thread_local! {
-    /// Parsing is most of a look's time, and there are few definitions.
-    static PARSED: RefCell<HashMap<String, Arc<Definition>>> = Default::default();
-}
-
-fn definition(store: &Arc<dyn Store>, hash: &str) -> Arc<Definition> {
-    let text = now(store.record(engine::DEFINITIONS, hash)).unwrap().expect("it is kept");
-    let parse = || {
-        let text = std::str::from_utf8(&text.value).unwrap();
-        Arc::new(Definition::parse(text).unwrap())
-    };
-    PARSED.with_borrow_mut(|parsed| parsed.entry(hash.to_owned()).or_insert_with(parse).clone())
-}
-
-/// All events, also those that AWS does not show; a journal within the row shows only its visible ones.
-fn journal(store: &Arc<dyn Store>, engine: &Engine, key: ExecutionKey) -> Vec<Event> {
-    let chunks = now(store.journal(key, 0, 10_000)).unwrap();
-    if chunks.is_empty() {
-        return now(engine.history(key, 0, false, 10_000)).unwrap();
-    }
-    chunks.iter().flat_map(|chunk| engine::journal::decode(&chunk.bytes).unwrap()).collect()
-}
-
-fn begins_with_its_start(look: &Look) {
-    assert!(matches!(look.events[0].kind, EventKind::ExecutionStarted { .. }));
-}
-
-fn ids_have_no_gaps(look: &Look) {
-    let ids: Vec<u64> = look.events.iter().map(|event| event.id).filter(|id| *id > 0).collect();
-    assert_eq!(ids, (1..=ids.len() as u64).collect::<Vec<_>>());
-}
-
-fn nothing_follows_the_end(look: &Look) {
-    let end = look.events.iter().position(|event| {
-        matches!(
-            event.kind,
-            EventKind::ExecutionSucceeded { .. }
-                | EventKind::ExecutionFailed { .. }
-                | EventKind::ExecutionTimedOut { .. }
-                | EventKind::ExecutionAborted { .. }
-        )
-    });
-    assert_eq!(end.is_some(), look.summary.status != Status::Running);
-    assert!(end.is_none_or(|end| end + 1 == look.events.len()), "{:#?}", look.events);
-}
-
-fn a_task_is_answered_at_most_once(look: &Look) {
-    let mut answered = BTreeSet::new();
-    for event in &look.events {
-        if let EventKind::TaskSucceeded { task, .. }
-        | EventKind::TaskFailed { task, .. }
-        | EventKind::TaskTimedOut { task, .. } = &event.kind
-        {
-            assert!(answered.insert(*task), "{task:?} was answered twice");
-        }
-    }
-}
-
-fn timers_are_never_early(look: &Look) {
+fn timers_are_never_early(store: &std::sync::Arc<dyn store::Store>, key: ExecutionKey) {
     let mut waiting = HashMap::new();
-    for event in &look.events {
+    for event in journal(store, key) {
         match &event.kind {
             EventKind::WaitStarted { until, .. } => {
                 waiting.insert(event.frame, *until);
@@ -159,23 +136,34 @@ fn timers_are_never_early(look: &Look) {
             EventKind::RetryScheduled { at, .. } => {
                 waiting.insert(event.frame, *at);
             }
-            EventKind::StateExited { .. } | EventKind::RetryStarted => {
+            EventKind::TaskScheduled {
+                target,
+                timeout_seconds: Some(seconds),
+                heartbeat_seconds: None,
+                ..
+            } if !matches!(target, TaskTarget::Activity { .. }) => {
+                waiting.insert(event.frame, event.at.plus_millis(*seconds as i64 * 1000));
+            }
+            EventKind::TaskSucceeded { .. } | EventKind::TaskFailed { .. } => {
+                waiting.remove(&event.frame);
+            }
+            EventKind::StateExited { .. }
+            | EventKind::RetryStarted
+            | EventKind::TaskTimedOut { .. } => {
                 if let Some(until) = waiting.remove(&event.frame) {
                     assert!(event.at >= until, "{event:?} came before {until:?}");
                 }
             }
+            EventKind::StateAborted { .. } => {
+                waiting.remove(&event.frame);
+            }
             _ => {}
         }
-        assert!(event.at.0 <= look.now);
     }
 }
 
-fn rows_are_what_the_journal_folds_to(look: &Look) {
-    assert_eq!(look.folded.status(), look.summary.status);
-    assert_eq!(look.folded.output(), look.summary.output.as_ref());
-    assert_eq!(look.folded.failure(), look.summary.failure.as_ref());
-    let awaited = look.folded.reconcile();
-    assert_eq!(awaited.tasks.iter().map(|task| task.0).collect::<BTreeSet<_>>(), look.tasks);
-    let timers: BTreeSet<_> = awaited.timers.iter().map(|(timer, at)| (timer.0, at.0)).collect();
-    assert_eq!(timers, look.timers);
+/// The events in chunks: what waits is never in a row alone.
+fn journal(store: &std::sync::Arc<dyn store::Store>, key: ExecutionKey) -> Vec<Event> {
+    let chunks = now(store.journal(key, 0, 10_000)).unwrap();
+    chunks.iter().flat_map(|chunk| engine::journal::decode(&chunk.bytes).unwrap()).collect()
 }

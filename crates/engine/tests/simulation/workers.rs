@@ -2,27 +2,64 @@
 //! can be compared with one without.
 
 use asl::event::{FailedPhase, TaskTarget};
-use asl::{Failure, ScheduledTask, Trigger};
-use serde_json::json;
+use asl::{Data, Failure, TaskId, Trigger};
+use serde_json::{Value, json};
+
+use crate::machines::{CAUSE, ERROR};
 
 /// How a task is answered.
 pub enum Script {
     /// By the worker, all at once.
     AtOnce(Vec<Trigger>),
-    /// The worker says this; the world outside, some time later, that.
+    /// The worker says this; the world outside, some time later, those, each by itself.
     Later(Vec<Trigger>, Vec<Trigger>),
+    /// Never.
+    Silent,
 }
 
-pub fn script(scheduled: &ScheduledTask) -> Script {
-    let TaskTarget::Integration { action, .. } = &scheduled.target else {
-        panic!("{:?}", scheduled.target)
-    };
-    let task = scheduled.task;
+pub fn script(task: TaskId, target: &TaskTarget, parameters: &Data) -> Script {
+    let asked = parameters.value();
     let started = Trigger::TaskStarted { task, worker: None };
     let submitted = Trigger::TaskSubmitted { task, output: json!({"Job": "begun"}).into() };
-    let n = scheduled.parameters.value()["n"].as_i64().unwrap_or(0);
+    let heartbeat = Trigger::TaskHeartbeat { task };
+    if asked.get("salt").is_none() {
+        return written(target, task, asked, [started, submitted, heartbeat]);
+    }
+    let number = |key: &str| asked[key].as_u64().unwrap_or_else(|| panic!("`{key}` of {asked}"));
+    let silent = asked["silent"] == json!(true);
+    let answer = if number("redrive") == 0 && number("retry") < number("fails") {
+        let failure = Failure { error: Some(ERROR.into()), cause: Some(CAUSE.into()) };
+        Trigger::TaskFailed { task, phase: FailedPhase::Run, failure }
+    } else {
+        let n = (number("n") * 31 + number("salt") + number("base")) % 1000;
+        Trigger::TaskSucceeded { task, output: json!({"n": n}).into() }
+    };
+    let answers = if silent { vec![] } else { vec![answer] };
+    match target {
+        TaskTarget::Integration { action, .. } if action.ends_with(".waitForTaskToken") => {
+            let beats = if silent { vec![] } else { vec![heartbeat] };
+            Script::Later(vec![started, submitted], [beats, answers].concat())
+        }
+        TaskTarget::Integration { action, .. } if action.ends_with(".sync") => {
+            Script::Later(vec![started, submitted], answers)
+        }
+        TaskTarget::Activity { .. } => Script::Later(vec![], answers),
+        _ if silent => Script::Silent,
+        _ => Script::AtOnce([vec![started], answers].concat()),
+    }
+}
+
+/// The tasks of the written machines say by their action what becomes of them.
+fn written(
+    target: &TaskTarget,
+    task: TaskId,
+    asked: &Value,
+    [started, submitted, heartbeat]: [Trigger; 3],
+) -> Script {
+    let TaskTarget::Integration { action, .. } = target else { panic!("{target:?}") };
+    let n = asked["n"].as_i64().unwrap_or(0);
     let succeeded = Trigger::TaskSucceeded { task, output: json!({"n": n * 2 + 1}).into() };
-    let failure = Failure { error: Some("Odd".into()), cause: Some(format!("{n} is refused")) };
+    let failure = Failure { error: Some(ERROR.into()), cause: Some(format!("{n} is refused")) };
     match action.as_str() {
         "double" => Script::AtOnce(vec![started, succeeded]),
         "refuse" => {
@@ -30,10 +67,9 @@ pub fn script(scheduled: &ScheduledTask) -> Script {
             Script::AtOnce(vec![started, failed])
         }
         "job.sync" => Script::Later(vec![started, submitted], vec![succeeded]),
-        "call.waitForTaskToken" => Script::Later(
-            vec![started, submitted],
-            vec![Trigger::TaskHeartbeat { task }, succeeded],
-        ),
+        "call.waitForTaskToken" => {
+            Script::Later(vec![started, submitted], vec![heartbeat, succeeded])
+        }
         "silent.sync" => Script::Later(vec![started, submitted], vec![]),
         other => panic!("no script for {other}"),
     }

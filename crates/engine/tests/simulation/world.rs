@@ -7,22 +7,27 @@ use std::task::{Context, Poll, Waker};
 
 use futures::FutureExt as _;
 
-use asl::{Dice, Header, Moment, Timestamp, Trigger};
+use asl::event::TaskTarget;
+use asl::{
+    Data, Dice, EventKind, Failure, Header, Moment, ScheduledTask, TaskId, Timestamp, Trigger,
+};
 use engine::{Cancelled, Engine, EngineError, Lease, NewExecution, Tick};
 use serde_json::json;
-use store::{Batch, ExecutionKey};
+use store::{Batch, ExecutionKey, Expect, RecordWrite};
 
 use crate::faults::{FaultyStore, now};
-use crate::pipelines::PIPELINES;
+use crate::machines::{ACTIVITY, Flavor, Machine, machine};
 use crate::properties;
 use crate::workers::{Script, script};
 
-/// How each execution ended: its status, and output or error.
-pub type Ends = BTreeMap<String, (String, String)>;
-
 pub struct World {
     pub store: Arc<FaultyStore>,
-    pub now: Timestamp,
+    /// Looks at what is stored, beneath the faults.
+    pub inspector: Engine,
+    /// The time that passes; clocks may show another.
+    now: Timestamp,
+    /// How far the process's clock is ahead.
+    skew: i64,
     engine: Arc<Engine>,
     dice: Dice,
     faults: bool,
@@ -32,26 +37,80 @@ pub struct World {
     wake_at: Option<Timestamp>,
     /// What the world outside still has to say, and when.
     outside: BTreeSet<(Timestamp, u64)>,
-    messages: BTreeMap<u64, (ExecutionKey, Vec<Trigger>)>,
+    messages: BTreeMap<u64, Message>,
     /// What workers still have to say, or to give back; lost when the process dies.
     inside: BTreeMap<(Timestamp, u64), Inside>,
+    /// Tasks that workers have, and those they gave back; gone when the process dies.
+    pub held: BTreeSet<(ExecutionKey, TaskId)>,
+    pub resting: BTreeSet<(ExecutionKey, TaskId)>,
+    /// Somebody polls for an activity's task; somebody should; an answer may have been lost.
+    polling: bool,
+    poll_wanted: bool,
+    polls_lost: bool,
+    /// Activities' tasks that somebody has.
+    polled: BTreeSet<(ExecutionKey, TaskId)>,
+    /// Executions whose end was told to who awaits them.
+    ends_told: BTreeSet<ExecutionKey>,
     next: u64,
     /// Executions still to be started, and those that were acknowledged.
     to_start: Vec<Wanted>,
-    pub started: BTreeMap<String, ExecutionKey>,
+    pub started: BTreeMap<String, Acknowledged>,
+    /// Answers and stops that were acknowledged.
+    pub answered: BTreeSet<(ExecutionKey, TaskId)>,
     crashes: u32,
 }
 
 /// An execution that somebody wants: its place makes its name unique.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Wanted {
     place: usize,
-    pipeline: usize,
+    machine: Arc<Machine>,
+    /// Who awaits it wants to be told of its end.
+    awaited: bool,
+    /// It is stopped at some time.
+    stopped: bool,
 }
 
 impl Wanted {
-    fn name(self) -> String {
-        format!("{} {}", self.place, PIPELINES[self.pipeline].0)
+    fn name(&self) -> String {
+        format!("{} {}", self.place, self.machine.name)
+    }
+}
+
+/// An execution whose start was acknowledged, and what else was acknowledged of it.
+pub struct Acknowledged {
+    pub key: ExecutionKey,
+    pub machine: Arc<Machine>,
+    awaited: bool,
+    pub to_stop: bool,
+    pub stopped: bool,
+    redrive_asked: bool,
+    pub redriven: bool,
+}
+
+/// What the world outside says.
+#[derive(Clone)]
+struct Message {
+    execution: ExecutionKey,
+    trigger: Trigger,
+}
+
+impl Message {
+    /// The task that it answers, for good.
+    fn answers(&self) -> Option<TaskId> {
+        match &self.trigger {
+            Trigger::TaskSucceeded { task, .. } | Trigger::TaskFailed { task, .. } => Some(*task),
+            _ => None,
+        }
+    }
+
+    /// An answer comes with a record of it: both are written or neither is.
+    fn extra(&self) -> Batch {
+        let Some(task) = self.answers() else { return Batch::default() };
+        let key = format!("{}/{}", self.execution, task.0);
+        let value = Some("answered".into());
+        let records = vec![RecordWrite { table: ANSWERS, key, value, expect: Expect::Any }];
+        Batch { records, ..Default::default() }
     }
 }
 
@@ -69,6 +128,7 @@ enum Running {
     Answer(Lease, Future<Result<(), EngineError>>),
     Message(u64, Future<Result<(), EngineError>>),
     Ended(Cancelled, Future<Result<(), EngineError>>),
+    Poll(Future<Result<Option<Lease>, EngineError>>),
 }
 
 enum Done {
@@ -77,9 +137,13 @@ enum Done {
     Answer(Lease, Result<(), EngineError>),
     Message(u64, Result<(), EngineError>),
     Ended(Cancelled, Result<(), EngineError>),
+    Poll(Result<Option<Lease>, EngineError>),
 }
 
+/// The table of records that come with answers.
+pub const ANSWERS: &str = "sim/answer";
 const OWNER: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:sim";
+const SKEW_MAX_MILLIS: i64 = 3 * 3_600_000;
 const STEPS_MAX: u32 = 50_000;
 /// The world stops being cruel after this, so that it can be seen to end.
 const CRUEL_STEPS: u32 = 2_000;
@@ -90,16 +154,22 @@ impl World {
         let inner = now(store::open("memory:")).expect("memory");
         let store = Arc::new(FaultyStore::new(inner, seed, faults));
         let mut dice = Moment { now: Timestamp(0), seed }.dice("world");
-        let count = 1 + dice.next_u64() as usize % 4;
-        let to_start = (0..count)
-            .map(|place| Wanted { place, pipeline: dice.next_u64() as usize % PIPELINES.len() })
-            .collect();
+        let count = 1 + dice.next_u64() as usize % 3;
+        let mut to_start = Vec::new();
+        for place in 0..count {
+            let mut one_in = |n: u64| dice.next_u64().is_multiple_of(n);
+            let (awaited, stopped) = (one_in(3), one_in(8));
+            let machine = Arc::new(machine(&mut dice));
+            to_start.push(Wanted { place, machine, awaited, stopped });
+        }
         // A small budget folds executions again and again.
         let hot_bytes = if dice.next_u64().is_multiple_of(2) { 1 } else { 1 << 20 };
         World {
             engine: Arc::new(Engine::with_budget(store.clone(), hot_bytes)),
+            inspector: Engine::with_budget(store.beneath().clone(), 0),
             store,
             now: Timestamp(1_700_000_000_000),
+            skew: 0,
             dice,
             faults,
             running: Vec::new(),
@@ -108,15 +178,33 @@ impl World {
             outside: BTreeSet::new(),
             messages: BTreeMap::new(),
             inside: BTreeMap::new(),
+            held: BTreeSet::new(),
+            resting: BTreeSet::new(),
+            polling: false,
+            poll_wanted: true,
+            polls_lost: false,
+            polled: BTreeSet::new(),
+            ends_told: BTreeSet::new(),
             next: 0,
             to_start,
             started: BTreeMap::new(),
+            answered: BTreeSet::new(),
             crashes: 0,
         }
     }
 
+    /// Until when the loop sleeps; none: it is about to turn.
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        self.wake_at
+    }
+
+    /// What the process's clock shows.
+    pub fn clock(&self) -> Timestamp {
+        self.now.plus_millis(self.skew)
+    }
+
     /// Runs until everything has ended and nothing is owed.
-    pub fn run(mut self) -> Ends {
+    pub fn run(mut self) -> properties::Ends {
         for step in 0..STEPS_MAX {
             if step == CRUEL_STEPS {
                 self.faults = false;
@@ -124,6 +212,10 @@ impl World {
             }
             if !self.step() {
                 properties::check_all(&self);
+                for (name, execution) in &self.started {
+                    let told = self.ends_told.contains(&execution.key);
+                    assert_eq!(told, execution.awaited, "{name}: its end was told or not");
+                }
                 return properties::ends(&self);
             }
             if step % 64 == 0 {
@@ -138,7 +230,7 @@ impl World {
     }
 
     fn moment(&mut self) -> Moment {
-        Moment { now: self.now, seed: self.dice.next_u64() }
+        Moment { now: self.clock(), seed: self.dice.next_u64() }
     }
 
     fn ticket(&mut self) -> u64 {
@@ -151,6 +243,13 @@ impl World {
         if self.crashes < CRASHES_MAX && self.chance(60) {
             self.crash();
             return true;
+        }
+        if self.chance(300) {
+            // The clock is set, forwards or backwards.
+            let by = self.dice.next_u64() as i64 % SKEW_MAX_MILLIS;
+            self.skew = (self.skew + by).clamp(-SKEW_MAX_MILLIS, SKEW_MAX_MILLIS);
+            // Whoever sleeps until a time by the clock is woken when the clock is set.
+            self.wake_at = None;
         }
         if !self.running.is_empty() && (!self.chance(4) || !self.begin()) {
             let index = self.dice.next_u64() as usize % self.running.len();
@@ -174,7 +273,7 @@ impl World {
         if self.engine.changed().now_or_never().is_some() {
             self.wake_at = None;
         }
-        if !self.ticking && self.wake_at.is_none_or(|at| at <= self.now) {
+        if !self.ticking && self.wake_at.is_none_or(|at| at <= self.clock()) {
             self.ticking = true;
             let (engine, moment) = (self.engine.clone(), self.moment());
             let room = 1 + self.dice.next_u64() as usize % 4;
@@ -184,12 +283,22 @@ impl World {
         }
         if let Some(wanted) = self.to_start.pop() {
             let (engine, moment) = (self.engine.clone(), self.moment());
-            let definition = PIPELINES[wanted.pipeline].1;
-            let new = new_execution(&wanted.name(), definition, self.now, wanted.place as i64);
+            let definition = &wanted.machine.definition;
+            let mut new =
+                new_execution(&wanted.name(), definition, self.clock(), wanted.place as i64);
+            new.header.input = json!({"n": wanted.place * 7 + 1, "items": [3, 1, 4, 1, 5]}).into();
+            new.at_end = wanted.awaited.then(told_at_end);
             self.running.push(Running::Start(
                 wanted,
                 Box::pin(async move { engine.start(new, Batch::default(), moment).await }),
             ));
+            return true;
+        }
+        if self.poll_wanted && !self.polling {
+            (self.polling, self.poll_wanted) = (true, false);
+            let (engine, moment) = (self.engine.clone(), self.moment());
+            let poll = async move { engine.poll_activity(ACTIVITY, None, moment).await };
+            self.running.push(Running::Poll(Box::pin(poll)));
             return true;
         }
         if let Some(entry) = self.inside.first_entry().filter(|entry| entry.key().0 <= self.now) {
@@ -205,7 +314,11 @@ impl World {
                 }
                 Inside::GiveBack(lease) => {
                     self.wake_at = None;
-                    engine.give_back(lease, self.now.plus_millis(500));
+                    let task = (lease.execution, lease.task.task);
+                    if self.held.remove(&task) {
+                        self.resting.insert(task);
+                    }
+                    engine.give_back(lease, self.clock().plus_millis(500));
                 }
                 Inside::Ended(cancelled) => {
                     let task = cancelled.clone();
@@ -218,11 +331,13 @@ impl World {
         if let Some((at, ticket)) = self.outside.first().copied().filter(|(at, _)| *at <= self.now)
         {
             self.outside.remove(&(at, ticket));
-            let (execution, triggers) = self.messages[&ticket].clone();
+            let Message { execution, trigger } = self.messages[&ticket].clone();
+            let extra = self.messages[&ticket].extra();
             let (engine, moment) = (self.engine.clone(), self.moment());
-            let message = Box::pin(async move {
-                engine.submit(execution, triggers, Batch::default(), moment).await
-            });
+            let message =
+                Box::pin(
+                    async move { engine.submit(execution, vec![trigger], extra, moment).await },
+                );
             self.running.push(Running::Message(ticket, message));
             return true;
         }
@@ -240,7 +355,9 @@ impl World {
             };
         }
         let done = match &mut self.running[index] {
-            Running::Start(wanted, future) => poll!(future, |answer| Done::Start(*wanted, answer)),
+            Running::Start(wanted, future) => {
+                poll!(future, |answer| Done::Start(wanted.clone(), answer))
+            }
             Running::Tick(future) => poll!(future, Done::Tick),
             Running::Answer(lease, future) => {
                 poll!(future, |answer| Done::Answer(lease.clone(), answer))
@@ -251,15 +368,19 @@ impl World {
             Running::Ended(task, future) => {
                 poll!(future, |answer| Done::Ended(task.clone(), answer))
             }
+            Running::Poll(future) => poll!(future, Done::Poll),
         };
         self.running.swap_remove(index);
         self.done(done);
     }
 
     fn done(&mut self, done: Done) {
+        if !matches!(done, Done::Poll(Ok(None))) {
+            self.poll_wanted = true;
+        }
         match done {
             Done::Start(wanted, Ok(key) | Err(EngineError::NameTaken(key))) => {
-                self.started.insert(wanted.name(), key);
+                self.acknowledge(wanted, key);
             }
             Done::Start(wanted, Err(EngineError::Definition(reason))) => {
                 panic!("{}: {reason}", wanted.name())
@@ -267,11 +388,19 @@ impl World {
             Done::Start(wanted, Err(_)) => self.to_start.push(wanted),
             Done::Tick(Ok(tick)) => {
                 self.ticking = false;
-                self.wake_at = Some(tick.wake_at.unwrap_or(Timestamp(i64::MAX)));
+                // While there is room there may be more to lend.
+                let asleep = tick.leases.is_empty();
+                self.wake_at = asleep.then(|| tick.wake_at.unwrap_or(Timestamp(i64::MAX)));
                 for lease in tick.leases {
+                    let task = (lease.execution, lease.task.task);
+                    self.resting.remove(&task);
+                    assert!(self.held.insert(task), "{task:?} was lent twice");
                     self.work(lease);
                 }
                 for cancelled in tick.cancelled {
+                    if cancelled.task.state.as_ref() == AT_END {
+                        self.ends_told.insert(cancelled.execution);
+                    }
                     let ticket = self.ticket();
                     self.inside.insert((self.now, ticket), Inside::Ended(cancelled));
                 }
@@ -289,7 +418,24 @@ impl World {
                 self.inside.insert((self.now, ticket), Inside::Ended(cancelled));
             }
             Done::Message(ticket, Ok(())) => {
-                self.messages.remove(&ticket);
+                let message = self.messages.remove(&ticket).expect("it was sent");
+                self.message_acknowledged(&message);
+            }
+            Done::Poll(answer) => {
+                self.polling = false;
+                match answer {
+                    Ok(Some(lease)) => {
+                        let task = lease.task;
+                        self.take_polled(
+                            lease.execution,
+                            task.task,
+                            &task.target,
+                            &task.parameters,
+                        );
+                    }
+                    Ok(None) => {}
+                    Err(_) => self.polls_lost = true,
+                }
             }
             Done::Message(ticket, Err(_)) => {
                 self.outside.insert((self.now.plus_millis(100), ticket));
@@ -312,6 +458,122 @@ impl World {
                 let ticket = self.ticket();
                 self.inside.insert((self.now, ticket), Inside::Ended(cancelled));
             }
+            Running::Poll(_) => (self.polling, self.polls_lost) = (false, true),
+        }
+        self.poll_wanted = true;
+    }
+
+    /// The start was acknowledged: from now on it is known to everyone.
+    fn acknowledge(&mut self, wanted: Wanted, key: ExecutionKey) {
+        let name = wanted.name();
+        if let Some(known) = self.started.get(&name) {
+            assert_eq!(known.key, key, "{name} was started twice");
+            return;
+        }
+        let Wanted { machine, awaited, stopped: to_stop, .. } = wanted;
+        let execution = Acknowledged {
+            key,
+            machine,
+            awaited,
+            to_stop,
+            stopped: false,
+            redrive_asked: false,
+            redriven: false,
+        };
+        self.started.insert(name, execution);
+        if to_stop {
+            let failure = Failure { error: Some("Stopped".into()), cause: None };
+            self.say(key, Trigger::Stopped { failure }, 60_000);
+        }
+    }
+
+    fn message_acknowledged(&mut self, message: &Message) {
+        if let Some(task) = message.answers() {
+            self.answered.insert((message.execution, task));
+        }
+        let known = self.started.values_mut().find(|known| known.key == message.execution);
+        let Some(known) = known else { return };
+        match message.trigger {
+            Trigger::Stopped { .. } => {
+                known.stopped = true;
+                properties::has_ended(&self.inspector, message.execution);
+            }
+            Trigger::Redriven => known.redriven = true,
+            _ => {}
+        }
+    }
+
+    /// The world outside says this at some time, and sometimes again.
+    fn say(&mut self, execution: ExecutionKey, trigger: Trigger, within_millis: u64) {
+        let copies = if self.chance(6) { 2 } else { 1 };
+        // Now and then somebody takes very long.
+        let slow = if self.chance(20) { 3_600_000 } else { 0 };
+        for _ in 0..copies {
+            let (ticket, later) = (self.ticket(), slow + self.dice.next_u64() % within_millis);
+            self.messages.insert(ticket, Message { execution, trigger: trigger.clone() });
+            self.outside.insert((self.now.plus_millis(later as i64), ticket));
+        }
+    }
+
+    fn take_polled(
+        &mut self,
+        execution: ExecutionKey,
+        task: TaskId,
+        target: &TaskTarget,
+        parameters: &Data,
+    ) {
+        assert!(self.polled.insert((execution, task)), "two have {task:?} of {execution}");
+        let Script::Later(_, outside) = script(task, target, parameters) else {
+            panic!("activities answer later")
+        };
+        for trigger in outside {
+            self.say(execution, trigger, 5_000);
+        }
+    }
+
+    /// Answers to polls get lost between the process and the worker. The worker has them all the same:
+    /// else the task would never be answered, as on AWS, and the run could not be compared.
+    fn find_lost_polls(&mut self) {
+        let keys: Vec<ExecutionKey> = self.started.values().map(|known| known.key).collect();
+        for key in keys {
+            let events = now(self.inspector.history(key, 0, false, usize::MAX)).expect("it exists");
+            let mut scheduled = BTreeMap::new();
+            for event in events {
+                match event.kind {
+                    EventKind::TaskScheduled {
+                        task,
+                        target: target @ TaskTarget::Activity { .. },
+                        parameters,
+                        ..
+                    } => drop(scheduled.insert(task, (target, parameters))),
+                    EventKind::TaskStarted { task, .. } if !self.polled.contains(&(key, task)) => {
+                        if let Some((target, parameters)) = scheduled.remove(&task) {
+                            self.take_polled(key, task, &target, &parameters);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Redrives what has failed and is to be redriven.
+    fn redrive_what_failed(&mut self) {
+        let wanted = |known: &&mut Acknowledged| {
+            known.machine.flavor == Flavor::Redriven && !known.redrive_asked && !known.to_stop
+        };
+        let mut failed = Vec::new();
+        for known in self.started.values_mut().filter(wanted) {
+            let row = now(self.store.beneath().execution(known.key)).expect("memory");
+            let row = row.expect("it was acknowledged");
+            // What has succeeded cannot be redriven.
+            if !row.open && row.status != 1 {
+                known.redrive_asked = true;
+                failed.push(known.key);
+            }
+        }
+        for key in failed {
+            self.say(key, Trigger::Redriven, 20_000);
         }
     }
 
@@ -324,23 +586,20 @@ impl World {
             self.inside.insert((at, ticket), Inside::GiveBack(lease));
             return;
         }
-        let (inside, outside) = match script(&lease.task) {
+        let asked = &lease.task;
+        let (inside, outside) = match script(asked.task, &asked.target, &asked.parameters) {
             Script::AtOnce(triggers) => (triggers, Vec::new()),
             Script::Later(first, then) => (first, then),
+            Script::Silent => return,
         };
         if self.chance(6) {
             let (ticket, again) = (self.ticket(), self.dice.next_u64() % 5000);
             let twice = Inside::Answer(lease.clone(), inside.clone());
             self.inside.insert((at.plus_millis(again as i64), ticket), twice);
         }
-        if !outside.is_empty() {
-            // The job knows its task from the moment it is begun, so it may even answer first.
-            let copies = if self.chance(6) { 2 } else { 1 };
-            for _ in 0..copies {
-                let (ticket, later) = (self.ticket(), 1000 + self.dice.next_u64() % 4000);
-                self.messages.insert(ticket, (lease.execution, outside.clone()));
-                self.outside.insert((at.plus_millis(later as i64), ticket));
-            }
+        // The job knows its task from the moment it is begun, so it may even answer first.
+        for trigger in outside {
+            self.say(lease.execution, trigger, 5_000);
         }
         let ticket = self.ticket();
         self.inside.insert((at, ticket), Inside::Answer(lease, inside));
@@ -355,10 +614,14 @@ impl World {
                 Running::Message(ticket, _) => {
                     self.outside.insert((self.now, ticket));
                 }
+                Running::Poll(_) => self.polls_lost = true,
                 Running::Tick(_) | Running::Answer(..) | Running::Ended(..) => {}
             }
         }
         self.inside.clear();
+        self.held.clear();
+        self.resting.clear();
+        (self.polling, self.poll_wanted) = (false, true);
         self.ticking = false;
         self.wake_at = None;
         self.store.crash();
@@ -368,12 +631,17 @@ impl World {
 
     /// Jumps to the next thing that will happen.
     fn pass_time(&mut self) -> bool {
+        properties::nothing_is_forgotten(self);
+        if self.polls_lost {
+            self.find_lost_polls();
+        }
+        self.redrive_what_failed();
         let next = [
-            self.wake_at,
+            self.wake_at.filter(|at| at.0 < i64::MAX).map(|at| at.plus_millis(-self.skew)),
             self.outside.first().map(|(at, _)| *at),
             self.inside.first_key_value().map(|((at, _), _)| *at),
         ];
-        let Some(next) = next.into_iter().flatten().min().filter(|at| at.0 < i64::MAX) else {
+        let Some(next) = next.into_iter().flatten().min() else {
             return false;
         };
         self.now = self.now.max(next);
@@ -400,5 +668,21 @@ pub fn new_execution(name: &str, definition: &str, now: Timestamp, n: i64) -> Ne
         owner: OWNER.to_owned(),
         attributes: json!({"traceHeader": "t"}),
         at_end: None,
+    }
+}
+
+const AT_END: &str = "at end";
+
+/// What somebody who awaits the execution wants to be told at its end.
+fn told_at_end() -> ScheduledTask {
+    ScheduledTask {
+        state: AT_END.into(),
+        task: TaskId(0),
+        target: TaskTarget::Integration { service: "states".into(), action: "told".into() },
+        parameters: json!({}).into(),
+        credentials_role: None,
+        token: None,
+        timeout_seconds: None,
+        heartbeat_seconds: None,
     }
 }

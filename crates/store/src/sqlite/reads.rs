@@ -211,6 +211,20 @@ impl Database {
         })
     }
 
+    pub(super) fn timers_of(&self, execution: ExecutionKey) -> Read<Vec<TimerRow>> {
+        self.told(|| {
+            self.connection
+                .prepare_cached(
+                    "SELECT due_at, timer FROM timer WHERE execution = ?1 ORDER BY timer",
+                )?
+                .query_map([bounded(execution)], |row| {
+                    let timer = row.get::<_, i64>(1)? as u64;
+                    Ok(TimerRow { due_at: row.get(0)?, execution, timer })
+                })?
+                .collect()
+        })
+    }
+
     pub(super) fn tasks(
         &self,
         queue: &str,
