@@ -123,7 +123,7 @@ impl Definitions {
                 return Ok(definition.clone());
             }
         }
-        let definition = parse(text)?;
+        let definition = Arc::new(Definition::parse(text).map_err(refused)?);
         let mut used = self.lock();
         used.make_room(text.len());
         used.unstored.insert(text.clone(), definition.clone());
