@@ -102,7 +102,7 @@ pub(crate) async fn start(context: &Context, caller: &Caller, new: Start) -> Res
                     return Ok(known.header);
                 }
                 let ended = known.stop_time.filter(|_| known.status != Status::Running);
-                if !ended.is_some_and(|ended| moment.now.0 - ended.0 > NAME_RESERVED_MS) {
+                if ended.is_none_or(|ended| moment.now.0 - ended.0 <= NAME_RESERVED_MS) {
                     return Err(Error::new(
                         "ExecutionAlreadyExists",
                         format!("Execution Already Exists: '{}'", known.header.execution_arn),
