@@ -1,8 +1,8 @@
 //! One decision: what the world says to an execution, what the execution answers.
 
-use crate::event::{Event, FailedPhase, Failure, Name, TaskId, TaskTarget, TimerId, Tolerance};
+use crate::event::{Event, FailedPhase, Failure, Name, TaskId, TaskTarget, TimerId};
 use crate::states::Stepper;
-use crate::{Data, Execution, Moment, Timestamp};
+use crate::{Data, Execution, MapRunSpec, Moment, Timestamp};
 
 /// How many events one decision may have before it lets others have their turn.
 pub const EVENTS_PER_DECISION: usize = 1_000;
@@ -91,23 +91,8 @@ pub enum Command {
     StartMapRun {
         /// The task that the run answers.
         task: TaskId,
-        /// The Map state.
-        state: Name,
-        /// The run's ARN.
-        map_run_arn: String,
-        /// The state's effective input (after InputPath), from which readers and selectors are resolved.
-        input: Data,
-        /// The items, unless an ItemReader reads them: an array, or an object whose members are the items.
-        items: Option<Data>,
-        /// How many children run at once; 0 is no bound of the user's.
-        max_concurrency: u64,
-        /// How many failed children do not fail the run.
-        tolerance: Tolerance,
-        /// The variables that the state sees, for ItemSelector, ItemBatcher, ItemReader and ResultWriter.
-        variables: Vec<(String, Data)>,
-        /// How often the run was redriven, this time included: above 0, only what had not succeeded
-        /// is run again.
-        redrive_count: u32,
+        /// What the run is to do.
+        spec: Box<MapRunSpec>,
     },
     /// Trigger `Continue` as soon as others have had their turn.
     Continue,

@@ -9,7 +9,7 @@ use store::ExecutionKey;
 use tokio::sync::Notify;
 
 use crate::live::Publication;
-use crate::{Cancelled, Lease};
+use crate::{Cancelled, Lease, map_run};
 
 /// A task by the numbers of its execution and within it.
 pub(crate) type TaskKey = (ExecutionKey, u64);
@@ -30,6 +30,8 @@ pub(crate) struct Inner {
     known: HashMap<TaskKey, Place>,
     /// Given back, to be lent again at a time.
     later: BTreeMap<(Timestamp, TaskKey), Lease>,
+    /// Map runs that nobody drives yet.
+    pub(crate) runs: VecDeque<Lease>,
     pub(crate) cancelled: VecDeque<Cancelled>,
     /// Tasks in `cancelled`, or handed out to be ended.
     ending: HashSet<TaskKey>,
@@ -40,6 +42,7 @@ pub(crate) struct Inner {
     /// Where to read on in the store's queues.
     pub(crate) worker_pages: Pages,
     pub(crate) cancel_pages: Pages,
+    pub(crate) run_pages: Pages,
     /// Since this was last cleared, tasks did not fit into `ready`.
     pub(crate) overflowed: bool,
     /// Executions whose last commit may or may not have been written: what it owes must be read again.
@@ -87,6 +90,9 @@ impl Board {
         let mut changed = false;
         for task in news.scheduled {
             changed |= inner.offer(execution, header, &task, false);
+        }
+        for task in news.map_runs {
+            changed |= inner.offer_run(execution, header, &task, false);
         }
         for task in news.settled {
             inner.settle((execution, task.0));
@@ -157,6 +163,24 @@ impl Inner {
         true
     }
 
+    /// A Map run to be driven; whether that is news.
+    pub(crate) fn offer_run(
+        &mut self,
+        execution: ExecutionKey,
+        header: &Arc<Header>,
+        task: &ScheduledTask,
+        again: bool,
+    ) -> bool {
+        let key = (execution, task.task.0);
+        if self.known.contains_key(&key) || self.was_settled(key) {
+            return false;
+        }
+        self.known.insert(key, Place::Lent);
+        let (header, task) = (header.clone(), task.clone());
+        self.runs.push_back(Lease { execution, header, task, again });
+        true
+    }
+
     /// Whether the task is waiting here or lent.
     pub(crate) fn knows(&self, task: TaskKey) -> bool {
         self.known.contains_key(&task)
@@ -168,7 +192,10 @@ impl Inner {
                 self.ready.retain(|lease| task != (lease.execution, lease.task.task.0))
             }
             Some(Place::Later(at)) => drop(self.later.remove(&(at, task))),
-            Some(Place::Lent) | None => {}
+            Some(Place::Lent) => {
+                self.runs.retain(|lease| task != (lease.execution, lease.task.task.0))
+            }
+            None => {}
         }
         if let Some(settled) = &mut self.settled_meanwhile {
             settled.insert(task);
@@ -227,15 +254,21 @@ impl Inner {
     pub(crate) fn wake(&mut self, now: Timestamp) {
         while let Some(entry) = self.later.first_entry().filter(|entry| entry.key().0 <= now) {
             let ((_, key), lease) = entry.remove_entry();
-            self.known.insert(key, Place::Ready);
-            self.ready.push_back(lease);
+            if map_run::is_run(&lease.task.target) {
+                self.known.insert(key, Place::Lent);
+                self.runs.push_back(lease);
+            } else {
+                self.known.insert(key, Place::Ready);
+                self.ready.push_back(lease);
+            }
         }
     }
 
     /// When there is something to do next, as far as is known.
     pub(crate) fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
         // Workers' pages are no reason: a turn reads them until there is no room or no more of them.
-        if self.cancel_pages != Pages::Done || !self.in_doubt.is_empty() {
+        let unread = [self.cancel_pages, self.run_pages].iter().any(|pages| *pages != Pages::Done);
+        if unread || !self.in_doubt.is_empty() {
             return Some(now);
         }
         let timer = (self.next_due < i64::MAX).then_some(Timestamp(self.next_due));

@@ -1,6 +1,8 @@
 //! Reading executions: what they are, and what has happened in them.
 
-use asl::{Event, Status};
+use std::sync::Arc;
+
+use asl::{Definition, Event, Status};
 use store::{Chunk, ExecutionFilter, ExecutionKey, ExecutionRow};
 
 use crate::row::{self, end_of, status_number};
@@ -35,9 +37,45 @@ impl Engine {
         limit: usize,
     ) -> Result<Vec<Summary>, EngineError> {
         let status = status.map(status_number);
-        let filter = ExecutionFilter { owner: Some(owner.to_owned()), status, before, limit };
+        let owner = Some(owner.to_owned());
+        let filter = ExecutionFilter { owner, status, before, after: None, limit };
         let rows = self.store.executions(filter).await?;
         rows.iter().map(|row| Ok(row::summary(row)?.0)).collect()
+    }
+
+    /// Children of a Map run behind this one, oldest first, each whole.
+    pub async fn children(
+        &self,
+        map_run: &str,
+        status: Option<Status>,
+        after: ExecutionKey,
+        limit: usize,
+    ) -> Result<Vec<Summary>, EngineError> {
+        let filter = ExecutionFilter {
+            owner: Some(map_run.to_owned()),
+            status: status.map(status_number),
+            before: None,
+            after: Some(after),
+            limit,
+        };
+        let mut found = Vec::new();
+        for row in self.store.executions(filter).await? {
+            found.push(self.describe(row).await?);
+        }
+        Ok(found)
+    }
+
+    /// The definition that an execution runs.
+    ///
+    /// # Errors
+    /// [`EngineError::NoExecution`] if there is none.
+    pub async fn definition(
+        &self,
+        execution: ExecutionKey,
+    ) -> Result<Arc<Definition>, EngineError> {
+        let row = self.store.execution(execution).await?;
+        let row = row.ok_or(EngineError::NoExecution(execution))?;
+        self.definitions.with_hash(&*self.store, row::read(&row)?.definition).await
     }
 
     /// Visible events from this id on (or down, in reverse), at most `limit`.

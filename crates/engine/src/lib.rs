@@ -14,6 +14,7 @@ mod hot;
 pub mod journal;
 mod listener;
 mod live;
+mod map_run;
 mod row;
 mod submit;
 mod tick;
@@ -27,10 +28,15 @@ use store::{Batch, ExecutionKey, Store, StoreError, TaskWrite};
 use self::board::Board;
 use self::definitions::Definitions;
 use self::hot::Hot;
+use self::map_run::MapRuns;
 
 pub use self::definitions::TABLE as DEFINITIONS;
 pub use self::express::{Express, Turn};
 pub use self::listener::{Listener, News};
+pub use self::map_run::{
+    Child, Counts, LiveMapRun, MapRun, MapRunStatus, OF_EXECUTION as MAP_RUNS_OF_EXECUTION,
+    Progress, Standing, TABLE as MAP_RUNS,
+};
 
 /// What the engine refuses.
 #[derive(Debug, thiserror::Error)]
@@ -142,6 +148,8 @@ pub enum Told {
 pub struct Tick {
     /// Work to hand out.
     pub leases: Vec<Lease>,
+    /// Map runs to drive ([`Engine::open_map_run`]); each until its task is answered or cancelled.
+    pub map_runs: Vec<Lease>,
     /// Work to end.
     pub cancelled: Vec<Cancelled>,
     /// When to tick again if nothing happens before.
@@ -159,6 +167,7 @@ pub struct Engine {
     board: Board,
     listener: OnceLock<Arc<dyn Listener>>,
     activities: RwLock<Option<Arc<BTreeSet<String>>>>,
+    map_runs: MapRuns,
 }
 
 /// Bytes of executions kept in memory, roughly.
@@ -180,6 +189,7 @@ impl Engine {
             board: Board::new(),
             listener: OnceLock::new(),
             activities: RwLock::default(),
+            map_runs: MapRuns::default(),
         }
     }
 

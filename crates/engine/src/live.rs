@@ -6,17 +6,16 @@ use std::sync::Arc;
 use asl::Execution;
 use asl::event::TaskTarget;
 use asl::{
-    Command, Event, EventKind, Failure, Header, Moment, ScheduledTask, Status, TaskId, Timestamp,
-    Trigger,
+    Command, Event, EventKind, Header, Moment, ScheduledTask, Status, TaskId, Timestamp, Trigger,
 };
 use store::{
     Batch, Chunk, ExecutionKey, ExecutionRow, ExecutionWrite, TaskRow, TaskWrite, TimerRow,
     TimerWrite,
 };
 
-use crate::Cancelled;
 use crate::journal::{self, Lines};
 use crate::row::{self, Detail, End};
+use crate::{Cancelled, map_run};
 
 /// The timer that stands for `Trigger::Continue`: an execution that has more to decide gives way to
 /// others and comes back by it, also after a restart.
@@ -27,6 +26,8 @@ pub(crate) const AT_END: TaskId = TaskId(u64::MAX >> 1);
 pub(crate) const WORKER: &str = "worker";
 /// The queue of tasks whose work is to be ended.
 pub(crate) const CANCEL: &str = "cancel";
+/// The queue of Map runs.
+pub(crate) const MAP_RUN: &str = "map-run";
 /// The queue of tasks that are answered from outside.
 pub(crate) const NOBODY: &str = "";
 
@@ -62,6 +63,8 @@ pub(crate) struct Plan {
 pub(crate) struct Publication {
     /// New tasks for workers.
     pub(crate) scheduled: Vec<Arc<ScheduledTask>>,
+    /// New Map runs.
+    pub(crate) map_runs: Vec<Arc<ScheduledTask>>,
     /// Tasks that workers need not do any more.
     pub(crate) settled: Vec<TaskId>,
     /// Tasks whose work is to be ended.
@@ -117,6 +120,15 @@ impl Live {
         row::is_open(self.execution.status())
     }
 
+    pub(crate) fn status(&self) -> Status {
+        self.execution.status()
+    }
+
+    /// Whose list it is in.
+    pub(crate) fn owner(&self) -> &str {
+        &self.row.owner
+    }
+
     pub(crate) fn awaits(&self, task: TaskId) -> bool {
         self.tasks.contains_key(&task.0)
     }
@@ -157,20 +169,17 @@ impl Live {
     pub(crate) fn decide(&mut self, triggers: &[Trigger], moment: Moment) -> Plan {
         let mut plan = Plan::default();
         let mut events = Vec::new();
-        let mut more: std::collections::VecDeque<Trigger> = triggers.iter().cloned().collect();
         let mut dice = moment.dice("engine: a seed for each trigger behind the first");
         let mut moment = moment;
-        while let Some(trigger) = more.pop_front() {
-            let decision = self.execution.step(trigger, moment);
+        for trigger in triggers {
+            let decision = self.execution.step(trigger.clone(), moment);
             let mut timed_out = Vec::new();
             for event in &decision.events {
                 self.note(event, &mut timed_out, &mut plan);
             }
             events.extend(decision.events);
             for command in decision.commands {
-                if let Some(answer) = self.carry_out(command, moment, &mut plan) {
-                    more.push_back(answer);
-                }
+                self.carry_out(command, moment, &mut plan);
             }
             for task in timed_out {
                 self.cancel(task, &mut plan);
@@ -206,8 +215,8 @@ impl Live {
         }
     }
 
-    /// A command as rows; or, where it cannot be carried out, what the execution is to be told at once.
-    fn carry_out(&mut self, command: Command, moment: Moment, plan: &mut Plan) -> Option<Trigger> {
+    /// A command as rows.
+    fn carry_out(&mut self, command: Command, moment: Moment, plan: &mut Plan) {
         let execution = self.row.key;
         match command {
             Command::ScheduleTask(task) => {
@@ -236,23 +245,21 @@ impl Live {
             Command::CancelTimer { timer } => {
                 plan.batch.timers.push(TimerWrite::Cancel { execution, timer: timer.0 });
             }
-            Command::StartMapRun { task, .. } => {
-                let failure = Failure {
-                    error: Some("States.Runtime".to_owned()),
-                    cause: Some(
-                        "This Stepwell does not run Distributed Map yet; use INLINE mode"
-                            .to_owned(),
-                    ),
-                };
-                return Some(Trigger::TaskFailed {
-                    task,
-                    phase: asl::event::FailedPhase::Start,
-                    failure,
-                });
+            Command::StartMapRun { task, spec } => {
+                let (started, writes) = map_run::started(execution, task, &spec, moment.now);
+                plan.batch.records.extend(writes);
+                plan.batch.tasks.push(TaskWrite::Add(TaskRow {
+                    execution,
+                    task: task.0,
+                    queue: MAP_RUN.to_owned(),
+                    detail: journal::pack(&started, ""),
+                }));
+                let started = Arc::new(started);
+                plan.publication.map_runs.push(started.clone());
+                self.tasks.insert(task.0, Awaited { task: started, queued: false });
             }
             Command::Continue => self.set_timer(CONTINUE, moment.now, plan),
         }
-        None
     }
 
     fn set_timer(&mut self, timer: u64, at: Timestamp, plan: &mut Plan) {

@@ -82,7 +82,7 @@ pub(crate) fn status_number(status: Status) -> u8 {
     }
 }
 
-fn status(number: u8) -> Option<Status> {
+pub(crate) fn status(number: u8) -> Option<Status> {
     [
         Status::Running,
         Status::Succeeded,

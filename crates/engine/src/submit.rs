@@ -120,6 +120,8 @@ impl Engine {
                     self.tell_of(&live, plan.publication);
                     if live.is_open() {
                         *taken.live() = Some(live);
+                    } else {
+                        self.map_runs.ended(live.owner(), key, live.status());
                     }
                     return Ok(());
                 }

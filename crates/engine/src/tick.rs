@@ -8,7 +8,7 @@ use futures::future::join_all;
 use store::{Batch, ExecutionKey, TaskRow, TimerRow, TimerWrite};
 
 use crate::board::{Pages, TaskKey};
-use crate::live::{CANCEL, CONTINUE, WORKER};
+use crate::live::{CANCEL, CONTINUE, MAP_RUN, WORKER};
 use crate::{Cancelled, Engine, EngineError, Tick, journal, row};
 
 /// So many timers fire in one turn; more make the next turn come at once.
@@ -29,14 +29,21 @@ impl Engine {
             let Some(after) = wanted else { break };
             self.read_page(WORKER, after).await?;
         }
-        let pages = self.board.lock().cancel_pages;
-        if let Pages::From(after) = pages {
+        let (cancel, runs) = {
+            let board = self.board.lock();
+            (board.cancel_pages, board.run_pages)
+        };
+        if let Pages::From(after) = cancel {
             self.read_page(CANCEL, after).await?;
+        }
+        if let Pages::From(after) = runs {
+            self.read_page(MAP_RUN, after).await?;
         }
         let mut board = self.board.lock();
         let leases = board.lend(room);
         let cancelled = board.cancelled.drain(..).collect();
-        Ok(Tick { leases, cancelled, wake_at: board.wake_at(moment.now) })
+        let map_runs = board.runs.drain(..).collect();
+        Ok(Tick { leases, map_runs, cancelled, wake_at: board.wake_at(moment.now) })
     }
 
     /// Fires the timers that are due, soonest first; those of different executions share commits.
@@ -121,10 +128,11 @@ impl Engine {
         let mut board = self.board.lock();
         board.page_read();
         let pages = taken?.map_or(Pages::Done, |last| Pages::From(Some(last)));
-        if queue == CANCEL {
-            board.cancel_pages = pages;
-        } else if !board.overflowed {
-            board.worker_pages = pages;
+        match queue {
+            CANCEL => board.cancel_pages = pages,
+            MAP_RUN => board.run_pages = pages,
+            _ if !board.overflowed => board.worker_pages = pages,
+            _ => {}
         }
         Ok(())
     }
@@ -147,7 +155,7 @@ impl Engine {
         let key = (row.execution, row.task);
         let known = {
             let board = self.board.lock();
-            if queue == WORKER { board.knows(key) } else { board.is_ending(key) }
+            if queue == CANCEL { board.is_ending(key) } else { board.knows(key) }
         };
         if known {
             return Ok(());
@@ -165,10 +173,10 @@ impl Engine {
         if board.was_settled(key) {
             return Ok(());
         }
-        if queue == WORKER {
-            board.offer(row.execution, &header, &task, true);
-        } else {
-            board.end(Cancelled { execution: row.execution, header, task });
+        match queue {
+            CANCEL => drop(board.end(Cancelled { execution: row.execution, header, task })),
+            MAP_RUN => drop(board.offer_run(row.execution, &header, &task, true)),
+            _ => drop(board.offer(row.execution, &header, &task, true)),
         }
         Ok(())
     }
@@ -211,10 +219,11 @@ impl Engine {
         self.store.commit(Batch::default()).await?;
         for execution in executions {
             for row in self.store.tasks_of(execution).await? {
-                if row.queue == WORKER || row.queue == CANCEL {
+                if [WORKER, CANCEL, MAP_RUN].contains(&row.queue.as_str()) {
                     self.take_in(&row.queue, &row).await?;
                 }
             }
+            self.child_may_have_ended(execution).await?;
         }
         Ok(())
     }

@@ -156,6 +156,9 @@ async fn drive(context: Arc<Context>, shutdown: CancellationToken) {
                     let place = places.clone().acquire_owned().await;
                     workers.spawn(work(context.clone(), lease, place));
                 }
+                for run in tick.map_runs {
+                    workers.spawn(run_map(context.clone(), run));
+                }
                 for cancelled in tick.cancelled {
                     workers.spawn(end(context.clone(), cancelled));
                 }
@@ -188,6 +191,15 @@ async fn work<Place>(context: Arc<Context>, lease: engine::Lease, place: Place) 
         context.engine.give_back(lease, at);
     }
     drop(place);
+}
+
+/// Drives a Map run. It takes no place: its children's tasks need those.
+async fn run_map(context: Arc<Context>, lease: engine::Lease) {
+    if let Err(error) = services::stepfunctions::map_run::drive(&context, &lease).await {
+        tracing::warn!(execution = lease.header.execution_arn, %error, "a Map run was interrupted; taking it up again");
+        let at = context.clock.moment().now.plus_millis(REST.as_millis() as i64);
+        context.engine.give_back(lease, at);
+    }
 }
 
 async fn end(context: Arc<Context>, cancelled: engine::Cancelled) {

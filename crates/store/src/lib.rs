@@ -248,7 +248,7 @@ pub struct TaskRow {
     pub detail: Bytes,
 }
 
-/// Which executions to list, newest first.
+/// Which executions to list, newest first (but see `after`).
 #[derive(Clone, Debug, Default)]
 pub struct ExecutionFilter {
     /// Of this owner; none means all.
@@ -257,6 +257,8 @@ pub struct ExecutionFilter {
     pub status: Option<u8>,
     /// Only executions with a smaller number (the last one of the page before).
     pub before: Option<ExecutionKey>,
+    /// Only executions with a greater number, and oldest first: 0 begins with the oldest.
+    pub after: Option<ExecutionKey>,
     /// At most so many.
     pub limit: usize,
 }

@@ -157,7 +157,8 @@ tests! {
             insert(&*store, row).await;
         }
         let list = async |owner: Option<&str>, status, before, limit| -> Vec<u64> {
-            let filter = ExecutionFilter { owner: owner.map(str::to_owned), status, before, limit };
+            let owner = owner.map(str::to_owned);
+            let filter = ExecutionFilter { owner, status, before, after: None, limit };
             store.executions(filter).await.unwrap().into_iter().map(|row| row.key).collect()
         };
         let expected = |wanted: &dyn Fn(u64) -> bool, before: u64, limit: usize| -> Vec<u64> {
@@ -170,6 +171,17 @@ tests! {
         assert_eq!(list(Some("m"), Some(100), Some(100), 9).await, expected(&ended, 100, 9));
         assert_eq!(list(None, None, None, 300).await, expected(&|_| true, 201, 300));
         assert_eq!(list(None, Some(200), Some(9), 300).await, expected(&|key| key % 3 == 2, 9, 300));
+        let upwards = async |owner: Option<&str>, status, after, limit| -> Vec<u64> {
+            let owner = owner.map(str::to_owned);
+            let filter = ExecutionFilter { owner, status, before: None, after: Some(after), limit };
+            store.executions(filter).await.unwrap().into_iter().map(|row| row.key).collect()
+        };
+        let behind = |wanted: &dyn Fn(u64) -> bool, after: u64, limit: usize| -> Vec<u64> {
+            (after + 1..=200).filter(|key| wanted(*key)).take(limit).collect()
+        };
+        assert_eq!(upwards(Some("m"), None, 0, 7).await, behind(&of_m, 0, 7));
+        assert_eq!(upwards(Some("m"), Some(100), 50, 9).await, behind(&ended, 50, 9));
+        assert_eq!(upwards(None, None, 195, 9).await, behind(&|_| true, 195, 9));
         assert_eq!(list(Some("nobody"), None, None, 9).await, [0; 0]);
         assert_eq!(list(Some("m"), Some(7), None, 9).await, [0; 0]);
     }

@@ -54,9 +54,19 @@ impl Stepper<'_> {
         match (tolerance, &map.distributed) {
             (Err(error), _) => self.evaluation_failed(frame, error),
             (Ok(tolerance), Some(distributed)) => {
-                let items = distributed.item_reader.is_none().then_some(items);
-                let label = distributed.label.as_deref();
-                self.start_map_run(frame, visit, label, input, items, max_concurrency, tolerance);
+                match self.resolve_distributed(frame, visit, &input, distributed) {
+                    Ok(resolved) => self.start_map_run(
+                        frame,
+                        visit,
+                        distributed,
+                        resolved,
+                        input,
+                        items,
+                        max_concurrency,
+                        tolerance,
+                    ),
+                    Err(error) => self.evaluation_failed(frame, error),
+                }
             }
             (Ok(_), None) => self.queue.push_front(frame),
         }

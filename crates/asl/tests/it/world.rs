@@ -187,9 +187,9 @@ impl World {
                     self.work(task.task, task.token, answer);
                 }
             }
-            Command::StartMapRun { task, state, .. } => {
+            Command::StartMapRun { task, spec } => {
                 self.owed_tasks.insert(task);
-                let scripted = self.answers.get_mut(&*state).and_then(VecDeque::pop_front);
+                let scripted = self.answers.get_mut(&*spec.state).and_then(VecDeque::pop_front);
                 if let Some(answer) = scripted.or_else(|| self.otherwise.clone()) {
                     self.work(task, None, answer);
                 }

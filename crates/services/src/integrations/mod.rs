@@ -28,6 +28,7 @@ use engine::{Cancelled, Lease};
 use serde_json::Value;
 use store::{Batch, ExecutionKey};
 
+use crate::stepfunctions::map_run;
 use crate::{Caller, Context, Error, Input, Origin};
 
 pub use answer::with_sdk_metadata;
@@ -206,6 +207,9 @@ pub async fn cancel(context: &Context, cancelled: &Cancelled) -> Result<(), Erro
     let Some((service, action, pattern)) = resource(&task.target) else { return Ok(()) };
     if (service, action) == ("states", states::END) {
         return states::tell_parent(context, cancelled).await;
+    }
+    if (service, action) == ("states", "mapRun") {
+        return map_run::abort(context, cancelled).await;
     }
     let Some(integration) = find(service) else { return Ok(()) };
     let work = Work {

@@ -47,6 +47,8 @@ pub(crate) struct Response {
     redrive_status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     redrive_status_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    map_run_arn: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -93,7 +95,12 @@ pub(crate) fn description(
         state_machine_alias_arn: attributes.alias_arn,
         redrive_count: known.redrive.0,
         redrive_date: known.redrive.1.map(|time| seconds(time.0)),
-        redrive_status: if unredrivable.is_some() { "NOT_REDRIVABLE" } else { "REDRIVABLE" },
+        redrive_status: match (&unredrivable, &attributes.map_run_arn) {
+            (Some(_), _) => "NOT_REDRIVABLE",
+            (None, None) => "REDRIVABLE",
+            (None, Some(_)) => "REDRIVABLE_BY_MAP_RUN",
+        },
         redrive_status_reason: unredrivable,
+        map_run_arn: attributes.map_run_arn,
     }
 }

@@ -29,6 +29,10 @@ pub(super) struct Response {
     revision_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     variable_references: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    map_run_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
 }
 
 /// The state machine as it was when the execution started.
@@ -38,7 +42,20 @@ pub(super) async fn describe_state_machine_for_execution(
     request: Request,
 ) -> Result<Response, Error> {
     let known = execution::find(context, caller, &request.execution_arn).await?;
-    let attributes = Attributes::of(&known);
+    let mut attributes = Attributes::of(&known);
+    let map_run_arn = attributes.map_run_arn.take();
+    let mut label = None;
+    if let Some(arn) = &map_run_arn {
+        // What was configured is kept with the execution that started the Map run.
+        let machine = known.header.state_machine_name.rsplit_once('/');
+        label = machine.map(|(_, label)| label.to_owned());
+        let run = context.engine.map_run(arn).await?;
+        if let Some(run) = run
+            && let Some(parent) = context.engine.summary(run.execution).await?
+        {
+            attributes = Attributes::of(&parent);
+        }
+    }
     let definition = match request.included_data.as_deref() {
         Some("METADATA_ONLY") => String::new(),
         _ => {
@@ -60,5 +77,7 @@ pub(super) async fn describe_state_machine_for_execution(
         tracing_configuration: TracingConfiguration { enabled: attributes.tracing },
         revision_id: attributes.revision_id,
         variable_references,
+        map_run_arn,
+        label,
     })
 }

@@ -4,7 +4,7 @@ use engine::Summary;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::arn;
+use super::{arn, map_run};
 use crate::integrations::Awaiting;
 use crate::{Caller, Context, Error};
 
@@ -22,6 +22,10 @@ pub(super) struct Attributes {
     pub tracing: bool,
     /// The task that started it (`states:startExecution`).
     pub started_by: Option<Awaiting>,
+    /// The Map run whose child it is.
+    pub map_run_arn: Option<String>,
+    /// How many items it has, as a child of a Map run.
+    pub item_count: Option<u64>,
 }
 
 impl Attributes {
@@ -45,6 +49,9 @@ pub(super) async fn find(
         Error::new("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{execution_arn}'"))
     };
     let name = parsed.rest.filter(|_| parsed.is_of(caller)).ok_or_else(missing)?;
+    if parsed.name.contains('/') {
+        return map_run::find_child(context, caller, &parsed, name).await?.ok_or_else(missing);
+    }
     let owner = crate::arn::arn(
         "states",
         parsed.region,

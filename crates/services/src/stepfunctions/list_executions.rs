@@ -5,7 +5,9 @@ use engine::Summary;
 use serde::{Deserialize, Serialize};
 
 use super::execution::Attributes;
-use super::{arn, invalid_token, machine, page_size, seconds, type_not_supported};
+use super::{
+    arn, describe_map_run, invalid_token, machine, page_size, seconds, type_not_supported,
+};
 use crate::{Caller, Context, Error, page};
 
 #[derive(Deserialize)]
@@ -44,6 +46,10 @@ struct Item {
     redrive_count: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     redrive_date: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    map_run_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item_count: Option<u64>,
 }
 
 /// Executions of a state machine, of one of its versions or aliases, newest first.
@@ -52,27 +58,22 @@ pub(super) async fn list_executions(
     caller: &Caller,
     request: Request,
 ) -> Result<Response, Error> {
-    let asked = match (&request.state_machine_arn, &request.map_run_arn) {
-        (Some(arn), None) => arn,
-        (None, Some(arn)) => {
-            return Err(Error::new(
-                "ResourceNotFound",
-                format!("Resource not found: '{arn}': Stepwell has no Map runs yet"),
-            )
-            .with("resourceName", arn.as_str()));
+    let (owner, qualifier) = match (&request.state_machine_arn, &request.map_run_arn) {
+        (Some(asked), None) => {
+            let parsed = arn::parse(asked, &["stateMachine"])?;
+            let found = machine::of(context, caller, &parsed, asked).await?;
+            if found.value.express {
+                return Err(type_not_supported());
+            }
+            (found.value.arn, parsed.rest.map(|_| asked.as_str()))
         }
+        (None, Some(arn)) => (describe_map_run::find(context, caller, arn).await?.arn, None),
         _ => {
             return Err(Error::validation(
                 "Exactly one of stateMachineArn and mapRunArn must be specified",
             ));
         }
     };
-    let parsed = arn::parse(asked, &["stateMachine"])?;
-    let found = machine::of(context, caller, &parsed, asked).await?;
-    if found.value.express {
-        return Err(type_not_supported());
-    }
-    let qualifier = parsed.rest.map(|_| asked.as_str());
     let status = request.status_filter.as_deref().and_then(status);
     let mut before = match &request.next_token {
         Some(token) => {
@@ -99,7 +100,7 @@ pub(super) async fn list_executions(
     };
     let mut page = Vec::new();
     loop {
-        let read = context.engine.list(&found.value.arn, status, before, limit + 1).await?;
+        let read = context.engine.list(&owner, status, before, limit + 1).await?;
         let end = read.len() <= limit;
         before = read.last().map(|summary| summary.key).or(before);
         page.extend(read.into_iter().filter(|summary| wanted(summary)));
@@ -124,6 +125,8 @@ fn item(summary: Summary) -> Item {
         state_machine_alias_arn: attributes.alias_arn,
         redrive_count: summary.redrive.0,
         redrive_date: summary.redrive.1.map(|time| seconds(time.0)),
+        map_run_arn: attributes.map_run_arn,
+        item_count: attributes.item_count,
         execution_arn: summary.header.execution_arn,
         state_machine_arn: summary.header.state_machine_arn,
         name: summary.header.name,

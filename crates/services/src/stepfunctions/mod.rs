@@ -9,6 +9,7 @@ mod background;
 mod create_state_machine;
 mod delete_state_machine;
 mod describe_execution;
+mod describe_map_run;
 mod describe_state_machine;
 mod describe_state_machine_for_execution;
 mod execution;
@@ -18,9 +19,11 @@ mod get_activity_task;
 mod get_execution_history;
 mod input;
 mod list_executions;
+mod list_map_runs;
 mod list_state_machines;
 mod logging;
 mod machine;
+pub mod map_run;
 mod redrive_execution;
 mod send_task;
 mod start_execution;
@@ -28,6 +31,7 @@ mod start_sync_execution;
 mod stop_execution;
 mod tags;
 mod test_state;
+mod update_map_run;
 mod update_state_machine;
 mod validate_state_machine_definition;
 mod versions;
@@ -76,6 +80,9 @@ pub static SERVICE: Service = Service {
         &operation!("ListExecutions", list_executions::list_executions),
         &operation!("GetExecutionHistory", get_execution_history::get_execution_history),
         &operation!("TestState", test_state::test_state),
+        &operation!("DescribeMapRun", describe_map_run::describe_map_run),
+        &operation!("ListMapRuns", list_map_runs::list_map_runs),
+        &operation!("UpdateMapRun", update_map_run::update_map_run),
         &operation!("TagResource", tags::tag_resource),
         &operation!("UntagResource", tags::untag_resource),
         &operation!("ListTagsForResource", tags::list_tags_for_resource),

@@ -79,15 +79,17 @@ impl Database {
     pub(super) fn executions(&self, filter: &ExecutionFilter) -> Read<Vec<ExecutionRow>> {
         self.told(|| {
             let before = filter.before.map_or(i64::MAX, bounded);
+            let after = filter.after.map_or(-1, bounded);
+            let order = if filter.after.is_some() { "ASC" } else { "DESC" };
             let Some(owner) = &filter.owner else {
                 return self
                     .connection
-                    .prepare_cached(
+                    .prepare_cached(&format!(
                         "SELECT key, owner, name, status, open, started_at, stopped_at, detail
-                         FROM execution
-                         WHERE key < ?1 AND (?2 IS NULL OR status = ?2) ORDER BY key DESC LIMIT ?3",
-                    )?
-                    .query_map(params![before, filter.status, rows(filter.limit)], |row| {
+                         FROM execution WHERE key < ?1 AND key > ?4 AND (?2 IS NULL OR status = ?2)
+                         ORDER BY key {order} LIMIT ?3",
+                    ))?
+                    .query_map(params![before, filter.status, rows(filter.limit), after], |row| {
                         self.execution_row(row, None)
                     })?
                     .collect();
@@ -99,14 +101,13 @@ impl Database {
                 None => self.status_from(id, 0)?,
             };
             while let Some(this) = status {
-                let mut select = self.connection.prepare_cached(
+                let mut select = self.connection.prepare_cached(&format!(
                     "SELECT key FROM execution INDEXED BY execution_status
-                     WHERE owner = ?1 AND status = ?2 AND key < ?3 ORDER BY key DESC LIMIT ?4",
-                )?;
-                let keys = select
-                    .query_map(params![id, this, before, rows(filter.limit)], |row| {
-                        row.get::<_, i64>(0)
-                    })?;
+                     WHERE owner = ?1 AND status = ?2 AND key < ?3 AND key > ?5
+                     ORDER BY key {order} LIMIT ?4",
+                ))?;
+                let bounds = params![id, this, before, rows(filter.limit), after];
+                let keys = select.query_map(bounds, |row| row.get::<_, i64>(0))?;
                 for key in keys {
                     found.push(key?);
                 }
@@ -115,7 +116,10 @@ impl Database {
                     _ => None,
                 };
             }
-            found.sort_unstable_by(|a, b| b.cmp(a));
+            match filter.after {
+                Some(_) => found.sort_unstable(),
+                None => found.sort_unstable_by(|a, b| b.cmp(a)),
+            }
             found.truncate(filter.limit);
             let mut select = self.connection.prepare_cached(
                 "SELECT key, owner, name, status, open, started_at, stopped_at, detail

@@ -1,0 +1,326 @@
+//! Map runs: the children of a Distributed Map, from the first item to the state's result.
+//!
+//! `engine` keeps a run's record, starts its children and counts them. Here is what AWS adds: where
+//! items come from ([`reader`]), what a child's input is ([`source`]), how children are called
+//! ([`child`]), and where results go ([`writer`]). The binary's loop calls [`drive`] for each run.
+
+mod child;
+mod csv;
+mod failed;
+mod json;
+mod listing;
+mod manifest;
+mod parquet;
+mod reader;
+mod source;
+mod writer;
+
+use std::sync::Arc;
+
+use asl::event::FailedPhase;
+use asl::{Failure, MapRunSpec, Status, TaskId, Trigger};
+use engine::{Cancelled, Lease, LiveMapRun, MapRunStatus, Standing};
+use futures::future::join_all;
+use serde::Deserialize;
+use store::{Batch, ExecutionKey};
+
+use crate::{Caller, Context, Error, Origin};
+
+use self::child::Children;
+use self::failed::failure;
+use self::source::Source;
+
+pub(super) use child::find as find_child;
+
+/// So many children are started in one commit.
+const PAGE: usize = 500;
+/// The most that run at once, whatever the user asks.
+const CONCURRENCY_MAX: u64 = asl::limits::DISTRIBUTED_MAP_CONCURRENCY_MAX;
+/// So many children are stopped at a time.
+const STOPPED_AT_ONCE: usize = 250;
+
+/// Runs a Map run to its end, or until nobody awaits it any more. It can be dropped at any moment
+/// and called again: it goes on behind the last children that it started.
+///
+/// # Errors
+/// Only the engine's or the store's: the run then stays owed and is to be given back. What goes wrong in
+/// the run itself is a failed run.
+pub async fn drive(context: &Arc<Context>, lease: &Lease) -> Result<(), Error> {
+    let spec = MapRunSpec::deserialize(lease.task.parameters.value())
+        .map_err(|error| Error::internal(format!("a Map run cannot be read: {error}")))?;
+    let Some(live) = context.engine.open_map_run(&spec.map_run_arn).await? else {
+        return Err(Error::internal(format!("the Map run `{}` is missing", spec.map_run_arn)));
+    };
+    let definition = context.engine.definition(lease.execution).await?;
+    let run = Run { context, lease, live, spec: Arc::new(spec), definition };
+    run.to_its_end().await
+}
+
+/// Ends a Map run that nobody awaits any more, with its children.
+///
+/// # Errors
+/// The engine's or the store's; to be called again then.
+pub async fn abort(context: &Context, cancelled: &Cancelled) -> Result<(), Error> {
+    let spec = MapRunSpec::deserialize(cancelled.task.parameters.value())
+        .map_err(|error| Error::internal(format!("a Map run cannot be read: {error}")))?;
+    let now = context.clock.moment().now;
+    let arn = &spec.map_run_arn;
+    let aborted = context.engine.change_map_run(arn, |run| {
+        if run.status == MapRunStatus::Running {
+            run.status = MapRunStatus::Aborted;
+            run.stopped_at = Some(now);
+        }
+    });
+    if aborted.await?.is_none() {
+        return Ok(());
+    }
+    loop {
+        let running = context.engine.children(arn, Some(Status::Running), 0, STOPPED_AT_ONCE);
+        let running: Vec<_> = running.await?.into_iter().map(|child| child.key).collect();
+        if running.is_empty() {
+            break;
+        }
+        stop(context, &running).await?;
+    }
+    context.engine.recount_map_run(arn).await?;
+    Ok(())
+}
+
+async fn stop(context: &Context, children: &[ExecutionKey]) -> Result<(), Error> {
+    let moment = context.clock.moment();
+    for some in children.chunks(STOPPED_AT_ONCE) {
+        let stops = some.iter().map(|child| {
+            let stopped = Trigger::Stopped { failure: Failure::default() };
+            context.engine.submit(*child, vec![stopped], Batch::default(), moment.apart(*child))
+        });
+        join_all(stops).await.into_iter().collect::<Result<Vec<()>, _>>()?;
+    }
+    Ok(())
+}
+
+/// A run that is being driven.
+struct Run<'a> {
+    context: &'a Arc<Context>,
+    lease: &'a Lease,
+    live: LiveMapRun<'a>,
+    spec: Arc<MapRunSpec>,
+    definition: Arc<asl::Definition>,
+}
+
+impl Run<'_> {
+    async fn to_its_end(&self) -> Result<(), Error> {
+        let Some(map) = self.definition.distributed_map(&self.spec.state) else {
+            let cause = format!("The state '{}' is not in the definition.", self.spec.state);
+            return self.finish(Err(failure("States.Runtime", cause)), 0).await;
+        };
+        let children = Children::of(self.lease, &self.spec, map);
+        let export = match writer::Export::of(&self.spec, map, &self.caller(), self.context).await {
+            Ok(export) => export,
+            Err(failure) => return self.finish(Err(failure), 0).await,
+        };
+        let ended = match self.start_all(&children, map).await? {
+            Some(ended) => ended,
+            None => return Ok(()),
+        };
+        let open = self.live.open();
+        if !open.is_empty() {
+            stop(self.context, &open).await?;
+        }
+        while !self.live.open().is_empty() {
+            self.live.changed().await;
+        }
+        let arn = &self.spec.map_run_arn;
+        let results = writer::Results { context: self.context, map_run_arn: arn, map };
+        let (outcome, written) = match (ended, &export) {
+            (ended, Some(export)) => match results.export(export, &self.caller()).await? {
+                Ok((output, written)) => (ended.map(|()| output), written),
+                Err(failure) => (ended.and(Err(failure)), 0),
+            },
+            (Ok(()), None) => match results.collect().await? {
+                Ok((output, written)) => (Ok(output), written),
+                Err(failure) => (Err(failure), 0),
+            },
+            (Err(failure), None) => (Err(failure), 0),
+        };
+        self.finish(outcome, written).await
+    }
+
+    /// Starts a child for every item and waits for all to end. `None`: nobody awaits the run any more;
+    /// an error is what the run fails with.
+    async fn start_all(
+        &self,
+        children: &Children,
+        map: &asl::definition::Map,
+    ) -> Result<Option<Result<(), Failure>>, Error> {
+        let mut source: Option<Source> = None;
+        loop {
+            let standing = self.live.standing().await;
+            if standing.status != MapRunStatus::Running {
+                return Ok(None);
+            }
+            if exceeds(&standing) {
+                let cause = "The specified tolerated failure threshold was exceeded";
+                let exceeded = failure("States.ExceedToleratedFailureThreshold", cause);
+                return Ok(Some(Err(exceeded)));
+            }
+            if standing.exhausted {
+                if standing.open == 0 {
+                    return Ok(Some(Ok(())));
+                }
+                self.live.changed().await;
+                continue;
+            }
+            let room = room(&standing);
+            if room == 0 {
+                self.live.changed().await;
+                continue;
+            }
+            let moment = self.context.clock.moment();
+            let opened = match source.take() {
+                Some(source) => source,
+                None => match self.open(map, standing.items_taken).await? {
+                    Ok(source) => source,
+                    Err(failure) => return Ok(Some(Err(failure))),
+                },
+            };
+            let (opened, page) = opened.page(room.min(PAGE), moment).await?;
+            let page = match page {
+                Ok(page) => page,
+                Err(failure) => return Ok(Some(Err(failure))),
+            };
+            let (taken, exhausted) = (opened.items_taken, opened.exhausted);
+            source = Some(opened);
+            let begun = children.of_page(page, standing.children, moment);
+            let definition = children.definition();
+            if !self.live.start(begun, definition, taken, exhausted, moment).await? {
+                return Ok(None);
+            }
+        }
+    }
+
+    async fn open(
+        &self,
+        map: &asl::definition::Map,
+        items_taken: u64,
+    ) -> Result<Result<Source, Failure>, Error> {
+        let items = match reader::open(self.context, self.caller(), &self.spec, map).await {
+            Ok(items) => items,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let (spec, definition) = (self.spec.clone(), self.definition.clone());
+        Source::new(items, spec, definition, items_taken).await
+    }
+
+    /// Answers the task.
+    async fn finish(&self, outcome: Result<asl::Data, Failure>, written: u64) -> Result<(), Error> {
+        let task = TaskId(self.lease.task.task.0);
+        let (status, answer) = match outcome {
+            Ok(output) => (MapRunStatus::Succeeded, Trigger::TaskSucceeded { task, output }),
+            Err(failure) => {
+                let failed = Trigger::TaskFailed { task, phase: FailedPhase::Run, failure };
+                (MapRunStatus::Failed, failed)
+            }
+        };
+        let moment = self.context.clock.moment();
+        self.live.finish(status, written, answer, moment).await?;
+        Ok(())
+    }
+
+    /// The state machine's role, as for a task.
+    fn caller(&self) -> Caller {
+        let header = &self.lease.header;
+        let role = header.role_arn.rsplit('/').next().unwrap_or(&header.role_arn);
+        let partition = crate::arn::partition(&header.region);
+        Caller {
+            arn: format!(
+                "arn:{partition}:sts::{}:assumed-role/{role}/{}",
+                header.account, header.name
+            ),
+            account: header.account.clone(),
+            region: header.region.clone(),
+            access_key: None,
+            origin: Origin::Service,
+        }
+    }
+}
+
+/// Whether more failed than is tolerated. A percentage is one of all items, so it is looked at when all are known.
+fn exceeds(standing: &Standing) -> bool {
+    let failed = standing.items.not_succeeded();
+    if failed == 0 {
+        return false;
+    }
+    let mut tolerance = standing.tolerance;
+    if !standing.exhausted && tolerance.percentage.is_some_and(|percentage| percentage > 0.0) {
+        tolerance.percentage = None;
+        return tolerance.is_set() && !tolerance.allows(failed, standing.items_taken);
+    }
+    !tolerance.allows(failed, standing.items_taken)
+}
+
+/// How many children may be started now. With many running, a few free places are not worth a commit.
+fn room(standing: &Standing) -> usize {
+    let most = match standing.max_concurrency {
+        0 => CONCURRENCY_MAX,
+        bound => bound.min(CONCURRENCY_MAX),
+    } as usize;
+    let free = most.saturating_sub(standing.open);
+    let worth = (most / 4).clamp(1, PAGE / 2);
+    if free >= worth { free } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use asl::event::Tolerance;
+    use engine::Counts;
+
+    use super::*;
+
+    fn standing(count: Option<u64>, percentage: Option<f64>, failed: u64, taken: u64) -> Standing {
+        Standing {
+            status: MapRunStatus::Running,
+            max_concurrency: 0,
+            tolerance: Tolerance { count, percentage },
+            items: Counts { failed, ..Counts::default() },
+            items_taken: taken,
+            children: taken,
+            exhausted: true,
+            open: 0,
+        }
+    }
+
+    #[test]
+    fn any_breach_of_the_tolerance_exceeds_it() {
+        assert!(!exceeds(&standing(None, None, 0, 4)));
+        assert!(exceeds(&standing(None, None, 1, 4)));
+        assert!(!exceeds(&standing(Some(1), None, 1, 4)));
+        assert!(exceeds(&standing(Some(1), None, 2, 4)));
+        assert!(!exceeds(&standing(None, Some(25.0), 1, 4)));
+        assert!(exceeds(&standing(None, Some(25.0), 2, 4)));
+        assert!(exceeds(&standing(Some(9), Some(25.0), 2, 4)));
+    }
+
+    #[test]
+    fn a_percentage_waits_until_all_items_are_known() {
+        let mut early = standing(None, Some(25.0), 1, 1);
+        early.exhausted = false;
+        assert!(!exceeds(&early));
+        early.tolerance.count = Some(0);
+        assert!(exceeds(&early));
+    }
+
+    #[test]
+    fn room_is_worth_a_commit_or_none() {
+        let mut now = standing(None, None, 0, 0);
+        (now.max_concurrency, now.open) = (1, 0);
+        assert_eq!(room(&now), 1);
+        now.open = 1;
+        assert_eq!(room(&now), 0);
+        (now.max_concurrency, now.open) = (0, 9_900);
+        assert_eq!(room(&now), 0);
+        now.open = 9_000;
+        assert_eq!(room(&now), 1_000);
+        (now.max_concurrency, now.open) = (3, 5);
+        assert_eq!(room(&now), 0);
+    }
+}

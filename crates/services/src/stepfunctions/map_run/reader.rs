@@ -1,0 +1,187 @@
+//! Where a run's items come from: the state's input, an object of S3, or a list of objects.
+//! Whatever it is, it is read as it is needed and not held.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::sync::Arc;
+
+use asl::definition::{ItemReader, Map};
+use asl::{Failure, MapItem, MapRunSpec};
+use flate2::read::MultiGzDecoder;
+use serde_json::Value;
+use tokio::runtime::Handle;
+
+use super::{csv, failed, json, listing, manifest, parquet};
+use crate::{Caller, Context, Input};
+
+/// An item: the member's name if items are an object's members, and the value.
+pub(super) type Row = (Option<String>, Value);
+/// Items as a format gives them.
+pub(super) type Rows = Box<dyn Iterator<Item = Result<Row, Failure>> + Send>;
+
+/// The items of a run.
+pub(super) struct Items {
+    rows: Rows,
+    next: u64,
+    /// At most so many.
+    most: u64,
+    source: String,
+}
+
+impl Items {
+    /// The elements of an array or the members of an object.
+    pub fn of_value(value: Value) -> Items {
+        let rows: Rows = match value {
+            Value::Array(elements) => Box::new(elements.into_iter().map(|value| Ok((None, value)))),
+            Value::Object(members) => {
+                Box::new(members.into_iter().map(|(key, value)| Ok((Some(key), value))))
+            }
+            _ => Box::new(std::iter::empty()),
+        };
+        Items { rows, next: 0, most: u64::MAX, source: "STATE_DATA".to_owned() }
+    }
+
+    /// The next one.
+    pub fn next(&mut self) -> Result<Option<MapItem>, Failure> {
+        if self.next >= self.most {
+            return Ok(None);
+        }
+        let Some(row) = self.rows.next() else { return Ok(None) };
+        let (key, value) = row?;
+        let index = self.next;
+        self.next += 1;
+        Ok(Some(MapItem { index, key, value }))
+    }
+
+    /// `Map.Item.Source` of the context object.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+}
+
+/// How the bytes of an object are to be understood.
+pub(super) struct Format {
+    pub input_type: String,
+    pub config: Value,
+}
+
+impl Format {
+    fn of(reader: &ItemReader) -> Format {
+        let named = reader.config.get("InputType").and_then(Value::as_str);
+        Format { input_type: named.unwrap_or("JSON").to_owned(), config: reader.config.clone() }
+    }
+
+    /// A member of ReaderConfig.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.config.get(name).and_then(Value::as_str)
+    }
+
+    /// The items in an object's bytes.
+    pub fn rows(&self, file: File) -> Result<Rows, Failure> {
+        if self.input_type == "PARQUET" {
+            return parquet::rows(file);
+        }
+        let bytes = plain(file)?;
+        match self.input_type.as_str() {
+            "CSV" => csv::rows(bytes, &csv::Dialect::of(self)?),
+            "JSON" => json::rows(bytes, self.text("ItemsPointer")),
+            "JSONL" => Ok(json::lines(bytes)),
+            other => Err(failed::reader(format!("The InputType '{other}' cannot be read here."))),
+        }
+    }
+}
+
+/// Opens objects, from a thread that reads items.
+#[derive(Clone)]
+pub(super) struct Opener {
+    context: Arc<Context>,
+    caller: Caller,
+    handle: Handle,
+}
+
+impl Opener {
+    fn new(context: &Arc<Context>, caller: Caller) -> Opener {
+        Opener { context: context.clone(), caller, handle: Handle::current() }
+    }
+
+    /// An object's bytes.
+    pub fn open(&self, bucket: &str, key: &str) -> Result<File, Failure> {
+        let opened =
+            self.handle.block_on(self.context.objects.open_object(&self.caller, bucket, key));
+        opened.map(|(_, file)| file).map_err(|error| failed::refused(&error))
+    }
+
+    /// Calls an operation of S3.
+    pub fn call(&self, operation: &str, members: Value) -> Result<Value, Failure> {
+        let input = Input::from(members);
+        let called = crate::call(&self.context, &self.caller, "s3", operation, input);
+        match self.handle.block_on(called) {
+            Ok(output) => Ok(output.members),
+            Err(error) => Err(failed::refused(&error)),
+        }
+    }
+}
+
+/// Opens a run's items.
+///
+/// # Errors
+/// What the run fails with.
+pub(super) async fn open(
+    context: &Arc<Context>,
+    caller: Caller,
+    spec: &MapRunSpec,
+    map: &Map,
+) -> Result<Items, Failure> {
+    let reader = map.distributed.as_ref().and_then(|map| map.item_reader.as_ref());
+    let Some(reader) = reader else {
+        let items = spec.items.as_ref().map_or(Value::Null, |items| items.value().clone());
+        return Ok(Items::of_value(items));
+    };
+    let format = Format::of(reader);
+    let arguments = spec.reader_arguments.as_ref().map_or(&Value::Null, |data| data.value());
+    let bucket = argument(arguments, "Bucket")?;
+    let opener = Opener::new(context, caller);
+    let lists = reader.resource.ends_with(":listObjectsV2");
+    let key = if lists { None } else { Some(argument(arguments, "Key")?) };
+    let source = match &key {
+        Some(key) => format!("S3://{bucket}/{key}"),
+        None => format!("S3://{bucket}"),
+    };
+    let prefix = arguments.get("Prefix").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let opened = tokio::task::spawn_blocking(move || match key {
+        None => listing::rows(opener, bucket, prefix, format),
+        Some(key) if manifest::is_one(&format) => manifest::rows(opener, &bucket, &key, format),
+        Some(key) => format.rows(opener.open(&bucket, &key)?),
+    });
+    let rows = opened.await.map_err(|error| failed::reader(error.to_string()))??;
+    let most = spec.max_items.filter(|most| *most > 0).unwrap_or(u64::MAX);
+    Ok(Items { rows, next: 0, most, source })
+}
+
+fn argument(arguments: &Value, name: &str) -> Result<String, Failure> {
+    match arguments.get(name).and_then(Value::as_str) {
+        Some(text) if !text.is_empty() => Ok(text.to_owned()),
+        _ => Err(failed::reader(format!("The ItemReader needs a string in the field '{name}'."))),
+    }
+}
+
+/// An object's bytes, unpacked if they are gzip's.
+pub(super) fn plain(mut file: File) -> Result<Box<dyn Read + Send>, Failure> {
+    let mut magic = [0; 2];
+    let packed = match file.read_exact(&mut magic) {
+        Ok(()) => magic == [0x1f, 0x8b],
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => false,
+        Err(error) => return Err(failed::unreadable(&error)),
+    };
+    file.seek(SeekFrom::Start(0)).map_err(|error| failed::unreadable(&error))?;
+    let file = BufReader::with_capacity(64 << 10, file);
+    Ok(if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+}
+
+/// The refusal of an item that no child could take.
+pub(super) fn too_large(bytes: usize) -> Failure {
+    failed::reader(format!("An item has more than {bytes} bytes."))
+}
+
+/// So many bytes of one item are read at most.
+pub(super) const ITEM_BYTES_MAX: usize = 8 << 20;
