@@ -69,7 +69,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::NoExecution`] if there is none.
-    pub async fn definition(
+    pub async fn definition_of(
         &self,
         execution: ExecutionKey,
     ) -> Result<Arc<Definition>, EngineError> {

@@ -532,13 +532,15 @@ impl LiveMapRun<'_> {
                 journal: None,
             };
             let execution = Execution::new(known.definition.clone(), header);
-            let mut live = Box::new(Live::new(execution, detail, row));
+            let heard = engine.is_heard(&detail.attributes);
+            let mut live = Box::new(Live::new(execution, detail, row, heard));
+            live.know_activities(engine.activities());
             let plan = live.decide(&[Trigger::Started], moment.apart(number as u64));
             batch.merge(plan.batch);
             if live.is_open() {
                 open.push((live, plan.publication, child.items));
             } else {
-                ended.push((live.status(), child.items));
+                ended.push((live, plan.publication, child.items));
             }
         }
         let mut run = written.run.clone();
@@ -551,9 +553,9 @@ impl LiveMapRun<'_> {
             for (live, _, items) in &open {
                 tally.open.insert(live.key(), *items);
             }
-            for (status, items) in &ended {
-                tally.executions.add(*status, 1);
-                tally.items.add(*status, *items);
+            for (live, _, items) in &ended {
+                tally.executions.add(live.status(), 1);
+                tally.items.add(live.status(), *items);
             }
             tally.tell(&mut run.progress);
         }
@@ -567,8 +569,11 @@ impl LiveMapRun<'_> {
         engine.definitions.written(definition, &known);
         for ((live, publication, _), (mut taken, doubt)) in open.into_iter().zip(taken) {
             doubt.settled();
-            engine.board.publish(live.key(), &live.header().clone(), publication);
+            engine.tell_of(&live, publication);
             *taken.live() = Some(live);
+        }
+        for (live, publication, _) in ended {
+            engine.tell_of(&live, publication);
         }
         Ok(true)
     }

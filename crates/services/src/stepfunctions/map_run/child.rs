@@ -5,7 +5,7 @@ use std::sync::Arc;
 use asl::definition::Map;
 use asl::{Data, Header, MapRunSpec, Moment};
 use engine::{Child, Lease, Summary};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::super::arn::StatesArn;
@@ -21,10 +21,13 @@ pub(super) struct Children {
     run: String,
     template: Header,
     definition: Arc<str>,
+    /// Where executions are logged to, unless they are not.
+    logging: Option<Value>,
 }
 
 impl Children {
-    pub fn of(lease: &Lease, spec: &MapRunSpec, map: &Map) -> Children {
+    /// `parent`: the attributes of the execution that the run is of.
+    pub fn of(lease: &Lease, spec: &MapRunSpec, map: &Map, parent: &Value) -> Children {
         let (machine, run) = parts(&spec.map_run_arn);
         let arn = spec.map_run_arn.split(":mapRun:").next().unwrap_or_default().to_owned();
         let distributed = map.distributed.as_ref();
@@ -48,6 +51,7 @@ impl Children {
             run: run.to_owned(),
             template,
             definition: distributed.map_or("", |map| map.processor_text.as_str()).into(),
+            logging: parent.get("logging").filter(|logging| is_on(logging)).cloned(),
         }
     }
 
@@ -68,11 +72,18 @@ impl Children {
                 start_time: moment.now,
                 ..self.template.clone()
             };
-            let attributes = json!({ "map_run_arn": self.map_run_arn, "item_count": items });
+            let mut attributes = json!({ "map_run_arn": self.map_run_arn, "item_count": items });
+            if let Some(logging) = &self.logging {
+                attributes["logging"] = logging.clone();
+            }
             Child { header, attributes, items }
         };
         numbers.zip(page).map(child).collect()
     }
+}
+
+fn is_on(logging: &Value) -> bool {
+    logging.get("level").and_then(Value::as_str).is_some_and(|level| level != "OFF")
 }
 
 /// `machine/label` and the run's id.

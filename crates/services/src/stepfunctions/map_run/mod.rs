@@ -51,7 +51,7 @@ pub async fn drive(context: &Arc<Context>, lease: &Lease) -> Result<(), Error> {
     let Some(live) = context.engine.open_map_run(&spec.map_run_arn).await? else {
         return Err(Error::internal(format!("the Map run `{}` is missing", spec.map_run_arn)));
     };
-    let definition = context.engine.definition(lease.execution).await?;
+    let definition = context.engine.definition_of(lease.execution).await?;
     let run = Run { context, lease, live, spec: Arc::new(spec), definition };
     run.to_its_end().await
 }
@@ -113,7 +113,9 @@ impl Run<'_> {
             let cause = format!("The state '{}' is not in the definition.", self.spec.state);
             return self.finish(Err(failure("States.Runtime", cause)), 0).await;
         };
-        let children = Children::of(self.lease, &self.spec, map);
+        let parent = self.context.engine.summary(self.lease.execution).await?;
+        let parent = parent.map(|parent| parent.attributes).unwrap_or_default();
+        let children = Children::of(self.lease, &self.spec, map, &parent);
         let export = match writer::Export::of(&self.spec, map, &self.caller(), self.context).await {
             Ok(export) => export,
             Err(failure) => return self.finish(Err(failure), 0).await,
