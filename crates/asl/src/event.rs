@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Data, Timestamp};
+use crate::{Data, Limits, Timestamp};
 
 /// The name of a state, shared with the definition.
 pub type Name = Arc<str>;
@@ -50,6 +50,22 @@ pub struct Failure {
     pub error: Option<String>,
     /// The text for people.
     pub cause: Option<String>,
+}
+
+impl Failure {
+    /// As long as it may be: what is longer loses its end, as at AWS. A cause that was JSON is none then.
+    pub fn within(self, limits: &Limits) -> Failure {
+        let cut = |text: Option<String>, most: usize| {
+            text.map(|mut text| {
+                text.truncate(text.floor_char_boundary(most));
+                text
+            })
+        };
+        Failure {
+            error: cut(self.error, limits.error_bytes_max),
+            cause: cut(self.cause, limits.cause_bytes_max),
+        }
+    }
 }
 
 /// The eight state types.

@@ -1,7 +1,11 @@
 //! Bounds of the language. The defaults are AWS's; whoever owns the box may raise them.
 
-/// Bounds of the language.
-#[derive(Clone, Copy, Debug, PartialEq)]
+use serde::Deserialize;
+
+/// Bounds of the language. Only decisions look at them: a journal that was written under other bounds
+/// folds to what it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Bytes of a definition's text.
     pub definition_bytes_max: usize,
@@ -19,6 +23,26 @@ pub struct Limits {
     pub error_bytes_max: usize,
     /// Bytes of an execution's cause.
     pub cause_bytes_max: usize,
+    /// Characters of a state's name.
+    pub state_name_characters_max: usize,
+    /// Characters of a variable's name.
+    pub variable_name_characters_max: usize,
+    /// Iterations of an inline Map at a time.
+    pub inline_map_concurrency_max: u64,
+    /// An Express execution's time limit, in seconds.
+    pub express_seconds_max: u64,
+}
+
+impl Limits {
+    /// Names of any length: for a definition that was accepted once, whatever the bounds are now.
+    pub fn of_accepted() -> Limits {
+        Limits {
+            definition_bytes_max: usize::MAX,
+            state_name_characters_max: usize::MAX,
+            variable_name_characters_max: usize::MAX,
+            ..Limits::default()
+        }
+    }
 }
 
 impl Default for Limits {
@@ -32,19 +56,17 @@ impl Default for Limits {
             history_events_max: 25_000,
             error_bytes_max: 256,
             cause_bytes_max: 32_768,
+            state_name_characters_max: 80,
+            variable_name_characters_max: 80,
+            inline_map_concurrency_max: 40,
+            express_seconds_max: 300,
         }
     }
 }
 
-/// Characters of a state's name.
-pub const STATE_NAME_CHARACTERS_MAX: usize = 80;
-/// Characters of a variable's name.
-pub const VARIABLE_NAME_CHARACTERS_MAX: usize = 80;
 /// Arrays and objects within each other in a definition. Deeper ones are refused before they are parsed.
 pub const DEFINITION_DEPTH_MAX: usize = 100;
 /// A Distributed Map's bound on children at a time.
 pub const DISTRIBUTED_MAP_CONCURRENCY_MAX: u64 = 10_000;
-/// An inline Map's bound on iterations at a time.
-pub const INLINE_MAP_CONCURRENCY_MAX: u64 = 40;
 /// The longest time-out or wait, in seconds.
 pub const SECONDS_MAX: u64 = 99_999_999;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::Limits;
+
 /// One thing that is wrong, or doubtful, in a definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -63,6 +65,8 @@ impl fmt::Display for Invalid {
 pub struct Options {
     /// For an Express state machine, which may not wait for jobs or callbacks.
     pub express: bool,
+    /// How long names may be.
+    pub limits: Limits,
 }
 
 /// Everything that is wrong or doubtful in a definition, errors and warnings, in the order of the document.

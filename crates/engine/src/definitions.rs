@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use asl::{Definition, Invalid};
+use asl::validate::Options;
+use asl::{Definition, Invalid, Limits};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use store::{Batch, Expect, RecordWrite, Store};
@@ -68,7 +69,7 @@ impl Definitions {
         let hash = Hash::of(text);
         let stored = store.record(TABLE, &hash.hex()).await?.is_some();
         // What is stored was checked then; today's checks may be stricter.
-        let parse = if stored { Definition::parse_stored } else { Definition::parse };
+        let parse = if stored { Definition::parse_stored } else { accepted };
         let known = Known { hash, definition: Arc::new(parse(text).map_err(refused)?) };
         if !stored {
             let value = Some(Bytes::copy_from_slice(text.as_bytes()));
@@ -123,7 +124,7 @@ impl Definitions {
                 return Ok(definition.clone());
             }
         }
-        let definition = Arc::new(Definition::parse(text).map_err(refused)?);
+        let definition = Arc::new(accepted(text).map_err(refused)?);
         let mut used = self.lock();
         used.make_room(text.len());
         used.unstored.insert(text.clone(), definition.clone());
@@ -142,6 +143,12 @@ impl Used {
         }
         self.held += bytes;
     }
+}
+
+/// A definition that was accepted by whoever starts the execution, under bounds of names that may be others.
+fn accepted(text: &str) -> Result<Definition, Invalid> {
+    let options = Options { limits: Limits::of_accepted(), ..Options::default() };
+    Definition::parse_with(text, options)
 }
 
 fn refused(invalid: Invalid) -> EngineError {

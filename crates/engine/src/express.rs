@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use asl::event::FailedPhase;
 use asl::{
-    Command, Definition, Event, Execution, Failure, Header, Moment, TaskId, TimerId, Timestamp,
-    Trigger,
+    Command, Definition, Event, Execution, Failure, Header, Limits, Moment, TaskId, TimerId,
+    Timestamp, Trigger,
 };
 
 use crate::{Engine, EngineError, Lease};
@@ -16,7 +16,7 @@ use crate::{Engine, EngineError, Lease};
 ///
 /// ```
 /// # use std::sync::Arc;
-/// # use asl::{Data, Definition, Header, Moment, Status, Timestamp};
+/// # use asl::{Data, Definition, Header, Limits, Moment, Status, Timestamp};
 /// # let header = Header { key: 1, execution_arn: String::new(), name: String::new(),
 /// #     state_machine_arn: String::new(), state_machine_name: String::new(), role_arn: String::new(),
 /// #     input: Data::default(), start_time: Timestamp(0), region: String::new(),
@@ -24,7 +24,7 @@ use crate::{Engine, EngineError, Lease};
 /// let definition = r#"{"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "Seconds": 5, "End": true}}}"#;
 /// let definition = Arc::new(Definition::parse(definition)?);
 /// let at = |seconds: i64| Moment { now: Timestamp(seconds * 1000), seed: 0 };
-/// let (mut express, _) = engine::Express::start(definition, header.into(), at(0));
+/// let (mut express, _) = engine::Express::start(definition, header.into(), Limits::default(), at(0));
 /// assert_eq!(express.due_at(), Some(Timestamp(5000)));
 /// express.fire(at(5));
 /// assert_eq!(express.execution().status(), Status::Succeeded);
@@ -66,10 +66,11 @@ impl Express {
     pub fn start(
         definition: Arc<Definition>,
         header: Arc<Header>,
+        limits: Limits,
         moment: Moment,
     ) -> (Express, Turn) {
         let mut express = Express {
-            execution: Execution::new(definition, header.clone()),
+            execution: Execution::new(definition, header.clone()).with_limits(limits),
             header,
             timers: BTreeMap::new(),
             due: BTreeSet::new(),

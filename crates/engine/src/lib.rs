@@ -22,7 +22,9 @@ mod tick;
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock, RwLock};
 
-use asl::{Data, Failure, Header, Moment, ScheduledTask, Status, TaskId, Timestamp, Trigger};
+use asl::{
+    Data, Failure, Header, Limits, Moment, ScheduledTask, Status, TaskId, Timestamp, Trigger,
+};
 use store::{Batch, ExecutionKey, Store, StoreError, TaskWrite};
 
 use self::board::Board;
@@ -168,6 +170,7 @@ pub struct Engine {
     listener: OnceLock<Arc<dyn Listener>>,
     activities: RwLock<Option<Arc<BTreeSet<String>>>>,
     map_runs: MapRuns,
+    limits: Limits,
 }
 
 /// Bytes of executions kept in memory, roughly.
@@ -190,7 +193,15 @@ impl Engine {
             listener: OnceLock::new(),
             activities: RwLock::default(),
             map_runs: MapRuns::default(),
+            limits: Limits::default(),
         }
+    }
+
+    /// The same with other bounds than AWS's. They hold for every decision from now on, also of
+    /// executions that were started under others.
+    pub fn with_limits(mut self, limits: Limits) -> Engine {
+        self.limits = limits;
+        self
     }
 
     /// From now on `listener` hears of what happens. There is one, for as long as the engine lives: a

@@ -531,7 +531,8 @@ impl LiveMapRun<'_> {
                 end: End::Untold,
                 journal: None,
             };
-            let execution = Execution::new(known.definition.clone(), header);
+            let execution =
+                Execution::new(known.definition.clone(), header).with_limits(engine.limits);
             let heard = engine.is_heard(&detail.attributes);
             let mut live = Box::new(Live::new(execution, detail, row, heard));
             live.know_activities(engine.activities());

@@ -44,7 +44,8 @@ impl Engine {
             end: End::Untold,
             journal: None,
         };
-        let execution = Execution::new(known.definition.clone(), header.clone());
+        let execution =
+            Execution::new(known.definition.clone(), header.clone()).with_limits(self.limits);
         let heard = self.is_heard(&detail.attributes);
         let mut live = Live::new(execution, detail, row, heard);
         live.know_activities(self.activities());
@@ -190,7 +191,7 @@ impl Engine {
         let damaged = |sequence, reason| EngineError::Journal { execution: key, sequence, reason };
         let detail = row::read(&row)?;
         let definition = self.definitions.with_hash(&*self.store, detail.definition).await?;
-        let execution = Execution::new(definition, detail.header.clone());
+        let execution = Execution::new(definition, detail.header.clone()).with_limits(self.limits);
         let in_row = row::events(&row, &detail)?;
         let heard = self.is_heard(&detail.attributes);
         let mut live = Box::new(Live::new(execution, detail, row, heard));

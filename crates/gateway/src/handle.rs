@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use models::validate::{error_code, validate};
+use models::validate::{Lengths, error_code, validate_within};
 use models::{Operation, Service, task};
 use services::{Caller, Error, Input, Output};
 
@@ -189,7 +189,8 @@ async fn finish(
     request_id: &str,
 ) -> Response<ResponseBody> {
     let Meant { service, operation, protocol, .. } = meant;
-    let result = match input.and_then(|input| checked(service, operation, input)) {
+    let lengths = &gateway.settings.lengths;
+    let result = match input.and_then(|input| checked(service, operation, input, lengths)) {
         Ok(input) => call(gateway, service, operation, caller, input).await,
         // That we do not serve it at all is the better news.
         Err(_) if !gateway.door.serves(service.entry.name, &operation.name) => {
@@ -209,9 +210,14 @@ async fn finish(
     }
 }
 
-fn checked(service: &Service, operation: &Operation, input: Input) -> Result<Input, Error> {
+fn checked(
+    service: &Service,
+    operation: &Operation,
+    input: Input,
+    lengths: &Lengths,
+) -> Result<Input, Error> {
     if let Some(shape) = operation.input {
-        validate(service, shape, &input.members)
+        validate_within(service, shape, &input.members, lengths)
             .map_err(|found| Error::new(error_code(service), found.to_string()))?;
     }
     Ok(input)

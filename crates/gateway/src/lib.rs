@@ -57,6 +57,8 @@ pub struct GatewaySettings {
     /// The greatest body that is held in memory, in bytes; streams (S3 objects, InvokeEndpoint) are
     /// not held.
     pub body_bytes_max: usize,
+    /// Lengths in requests that are not the models'.
+    pub lengths: models::validate::Lengths,
     /// How long open requests may take to end after shutdown was asked, in seconds.
     pub shutdown_seconds: u64,
 }
@@ -69,6 +71,7 @@ impl Default for GatewaySettings {
             allowed_origins: Vec::new(),
             allowed_hosts: Vec::new(),
             body_bytes_max: 16 << 20,
+            lengths: Default::default(),
             shutdown_seconds: 5,
         }
     }

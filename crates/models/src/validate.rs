@@ -25,6 +25,28 @@ pub struct Violation {
 
 impl std::error::Error for Violations {}
 
+/// Greatest lengths of texts that are not the model's: whoever owns the box may set others than AWS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lengths(Vec<(&'static str, &'static str, usize)>);
+
+impl Lengths {
+    /// Texts of this service's shape may be so long.
+    pub fn set(&mut self, service: &'static str, shape: &'static str, most: usize) {
+        self.0.push((service, shape, most));
+    }
+
+    /// The shapes that are told.
+    pub fn shapes(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|(_, shape, _)| *shape)
+    }
+
+    fn of(&self, service: &Service, shape: &Shape) -> Option<f64> {
+        let set =
+            self.0.iter().find(|(of, name, _)| *of == service.entry.name && **name == *shape.name);
+        set.map(|(_, _, most)| *most as f64).or(shape.max)
+    }
+}
+
 impl fmt::Display for Violations {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let errors = if self.0.len() == 1 { "error" } else { "errors" };
@@ -59,8 +81,21 @@ impl fmt::Display for Violations {
 /// # Errors
 /// Every violation, in the order of the model's members.
 pub fn validate(service: &Service, shape: ShapeId, value: &Value) -> Result<(), Violations> {
+    validate_within(service, shape, value, &Lengths::default())
+}
+
+/// As [`validate`], with other bounds of some lengths than the model's.
+///
+/// # Errors
+/// As [`validate`].
+pub fn validate_within(
+    service: &Service,
+    shape: ShapeId,
+    value: &Value,
+    lengths: &Lengths,
+) -> Result<(), Violations> {
     let mut found = Vec::new();
-    check(service, shape, value, &Path::Root, &mut found);
+    check(service, shape, value, lengths, &Path::Root, &mut found);
     if found.is_empty() { Ok(()) } else { Err(Violations(found)) }
 }
 
@@ -99,7 +134,14 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-fn check(service: &Service, id: ShapeId, value: &Value, path: &Path, found: &mut Vec<Violation>) {
+fn check(
+    service: &Service,
+    id: ShapeId,
+    value: &Value,
+    lengths: &Lengths,
+    path: &Path,
+    found: &mut Vec<Violation>,
+) {
     let shape = service.shape(id);
     let mut violated = |constraint: String| {
         let value = (!shape.sensitive).then(|| format!("'{}'", Printed { service, id, value }));
@@ -120,13 +162,13 @@ fn check(service: &Service, id: ShapeId, value: &Value, path: &Path, found: &mut
                             });
                         }
                     }
-                    Some(value) => check(service, member.shape, value, &path, found),
+                    Some(value) => check(service, member.shape, value, lengths, &path, found),
                 }
             }
         }
         Kind::List { member, .. } => {
             let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
-            length(shape, items.len(), &mut violated);
+            length(shape, shape.max, items.len(), &mut violated);
             let item = service.shape(member.shape);
             if item.is_simple() {
                 // AWS tells what holds for each item, not which item breaks it.
@@ -135,13 +177,14 @@ fn check(service: &Service, id: ShapeId, value: &Value, path: &Path, found: &mut
                 }
             } else {
                 for (place, value) in items.iter().enumerate() {
-                    check(service, member.shape, value, &Path::Item(path, place), found);
+                    let path = Path::Item(path, place);
+                    check(service, member.shape, value, lengths, &path, found);
                 }
             }
         }
         Kind::Map { key, value: held, .. } => {
             let Some(entries) = value.as_object() else { return };
-            length(shape, entries.len(), &mut violated);
+            length(shape, shape.max, entries.len(), &mut violated);
             let key = service.shape(key.shape);
             if entries.keys().any(|name| !text_fits(key, name)) {
                 violated(format!("Map keys must satisfy constraint: [{}]", constraints(key)));
@@ -153,13 +196,14 @@ fn check(service: &Service, id: ShapeId, value: &Value, path: &Path, found: &mut
                 }
             } else {
                 for (name, value) in entries {
-                    check(service, held.shape, value, &Path::Entry(path, name), found);
+                    let path = Path::Entry(path, name);
+                    check(service, held.shape, value, lengths, &path, found);
                 }
             }
         }
         Kind::String { choices } => {
             let Some(text) = value.as_str() else { return };
-            length(shape, length_of(text), &mut violated);
+            length(shape, lengths.of(service, shape), length_of(text), &mut violated);
             if !pattern_fits(shape, text) {
                 violated(pattern_constraint(shape));
             }
@@ -169,7 +213,7 @@ fn check(service: &Service, id: ShapeId, value: &Value, path: &Path, found: &mut
         }
         Kind::Blob => {
             let Some(text) = value.as_str() else { return };
-            length(shape, decoded_length(text), &mut violated);
+            length(shape, shape.max, decoded_length(text), &mut violated);
         }
         Kind::Integer | Kind::Long | Kind::Float | Kind::Double => {
             let Some(number) = value.as_f64() else { return };
@@ -226,10 +270,10 @@ fn length_fits(shape: &Shape, length: usize) -> bool {
     shape.max.is_none_or(|max| length <= max) && shape.min.is_none_or(|min| length >= min)
 }
 
-fn length(shape: &Shape, length: usize, violated: &mut impl FnMut(String)) {
+fn length(shape: &Shape, max: Option<f64>, length: usize, violated: &mut impl FnMut(String)) {
     let length = length as f64;
-    if shape.max.is_some_and(|max| length > max) {
-        violated(greatest_length(shape));
+    if let Some(max) = max.filter(|max| length > *max) {
+        violated(greatest_length(max));
     }
     if shape.min.is_some_and(|min| length < min) {
         violated(least_length(shape));
@@ -250,7 +294,7 @@ fn constraints(shape: &Shape) -> String {
     let mut all = Vec::new();
     match &shape.kind {
         Kind::String { .. } | Kind::Blob => {
-            all.extend(shape.max.map(|_| greatest_length(shape)));
+            all.extend(shape.max.map(greatest_length));
             all.extend(shape.min.map(|_| least_length(shape)));
         }
         _ => {
@@ -267,8 +311,8 @@ fn constraints(shape: &Shape) -> String {
     all.join(", ")
 }
 
-fn greatest_length(shape: &Shape) -> String {
-    format!("Member must have length less than or equal to {}", shape.max.unwrap_or_default())
+fn greatest_length(max: f64) -> String {
+    format!("Member must have length less than or equal to {max}")
 }
 
 fn least_length(shape: &Shape) -> String {

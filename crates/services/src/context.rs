@@ -6,13 +6,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use asl::{Moment, Timestamp};
+use asl::{Limits, Moment, Timestamp};
 use engine::Engine;
+use models::validate::Lengths;
 use store::Store;
 
 use crate::s3::ObjectStore;
 use crate::sagemaker::runner::Runner;
-use crate::stepfunctions::Background;
+use crate::stepfunctions::{self, Background};
 
 /// Gives the time and the dice; the binary has the only real one.
 pub trait Clock: Send + Sync + 'static {
@@ -38,6 +39,29 @@ pub struct Settings {
     pub account: String,
     /// The data folder.
     pub data: PathBuf,
+    /// The bounds of definitions and executions.
+    pub limits: Limits,
+    /// What of them the model's checks of requests look at.
+    pub lengths: Lengths,
+}
+
+impl Settings {
+    /// With AWS's bounds.
+    pub fn new(account: impl Into<String>, data: impl Into<PathBuf>) -> Settings {
+        Settings {
+            account: account.into(),
+            data: data.into(),
+            limits: Limits::default(),
+            lengths: Lengths::default(),
+        }
+    }
+
+    /// With these bounds, also in the checks of requests.
+    pub fn with_limits(mut self, limits: Limits) -> Settings {
+        self.limits = limits;
+        self.lengths = stepfunctions::lengths(&limits);
+        self
+    }
 }
 
 /// Shared by every call: the store, the engine, the clock, the settings.

@@ -65,7 +65,7 @@ impl World {
             )),
             store,
             clock: hand.clone(),
-            settings: Settings { account: "000000000000".into(), data: folder.path().to_owned() },
+            settings: Settings::new("000000000000", folder.path()),
         };
         World { context, hand, _folder: folder }
     }

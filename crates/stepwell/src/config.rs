@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use asl::Limits;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
@@ -82,6 +83,7 @@ struct File {
     xgboost_exact: Option<bool>,
     allowed_origins: Vec<String>,
     allowed_hosts: Vec<String>,
+    limits: Limits,
 }
 
 /// What a server is started with.
@@ -109,6 +111,8 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// Further host names.
     pub allowed_hosts: Vec<String>,
+    /// Bounds of definitions and executions.
+    pub limits: Limits,
 }
 
 impl Config {
@@ -129,6 +133,7 @@ impl Config {
             Some(listen) => listen,
             None => DEFAULT_LISTEN.parse().context("the default address")?,
         };
+        check_limits(&file.limits)?;
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
         let jobs = flags.jobs.or(file.jobs).unwrap_or(1).max(1);
         Ok(Config {
@@ -144,8 +149,34 @@ impl Config {
             xgboost_exact: flags.xgboost_exact || file.xgboost_exact.unwrap_or(false),
             allowed_origins: [flags.allowed_origins.clone(), file.allowed_origins].concat(),
             allowed_hosts: [flags.allowed_hosts.clone(), file.allowed_hosts].concat(),
+            limits: file.limits,
         })
     }
+}
+
+/// Bounds within which an execution can at least begin, fail and say so.
+fn check_limits(limits: &Limits) -> anyhow::Result<()> {
+    let least = [
+        ("definition_bytes_max", limits.definition_bytes_max as u64, 2),
+        ("payload_bytes_max", limits.payload_bytes_max as u64, 2),
+        ("variable_bytes_max", limits.variable_bytes_max as u64, 1),
+        ("assign_bytes_max", limits.assign_bytes_max as u64, 1),
+        ("variables_bytes_max", limits.variables_bytes_max as u64, 1),
+        ("history_events_max", limits.history_events_max, 3),
+        ("error_bytes_max", limits.error_bytes_max as u64, 1),
+        ("cause_bytes_max", limits.cause_bytes_max as u64, 1),
+        ("state_name_characters_max", limits.state_name_characters_max as u64, 1),
+        ("variable_name_characters_max", limits.variable_name_characters_max as u64, 1),
+        ("inline_map_concurrency_max", limits.inline_map_concurrency_max, 1),
+        ("express_seconds_max", limits.express_seconds_max, 1),
+    ];
+    for (name, given, least) in least {
+        anyhow::ensure!(
+            given >= least,
+            "the limit `{name}` is {given}; it must be at least {least}"
+        );
+    }
+    Ok(())
 }
 
 fn read_file(flags: &ServerFlags) -> anyhow::Result<File> {
@@ -187,6 +218,18 @@ mod tests {
         let config = load(text, flags)?;
         assert_eq!((config.account.as_str(), config.jobs), ("111111111111", 2));
         assert_eq!(config.allowed_hosts, ["b", "a"]);
+        Ok(())
+    }
+
+    #[test]
+    fn limits_are_awss_unless_the_file_says_otherwise() -> anyhow::Result<()> {
+        let config = load("[limits]\npayload_bytes_max = 1000000\n", ServerFlags::default())?;
+        let raised = Limits { payload_bytes_max: 1_000_000, ..Limits::default() };
+        assert_eq!(config.limits, raised);
+        assert_eq!(load("", ServerFlags::default())?.limits, Limits::default());
+        let error = load("[limits]\nhistory_events_max = 1\n", ServerFlags::default());
+        assert!(error.unwrap_err().to_string().contains("history_events_max"));
+        assert!(load("[limits]\nbytes = 1\n", ServerFlags::default()).is_err());
         Ok(())
     }
 

@@ -59,6 +59,8 @@ impl Server {
             account: config.account.clone(),
             allowed_origins: config.allowed_origins.clone(),
             allowed_hosts: config.allowed_hosts.clone(),
+            lengths: context.settings.lengths.clone(),
+            body_bytes_max: body_bytes_max(&config.limits),
             ..GatewaySettings::default()
         };
         let authority =
@@ -103,12 +105,18 @@ impl Server {
     }
 }
 
+/// Bytes of the greatest request that is held: twice the greatest text in it, since JSON in JSON escapes.
+fn body_bytes_max(limits: &asl::Limits) -> usize {
+    let text = limits.definition_bytes_max.max(4 * limits.payload_bytes_max);
+    GatewaySettings::default().body_bytes_max.max(text.saturating_mul(2))
+}
+
 /// Opens everything that lies in the data folder.
 async fn open(config: &Config) -> anyhow::Result<Arc<Context>> {
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot make the data folder `{}`", config.data.display()))?;
     let store = store::open(&folder_url(&config.data)?).await?;
-    let engine = Arc::new(engine::Engine::open(store.clone()).await?);
+    let engine = Arc::new(engine::Engine::open(store.clone()).await?.with_limits(config.limits));
     let objects = Arc::new(services::s3::ObjectStore::open(store.clone(), &config.data)?);
     let swept = objects.clone();
     tokio::spawn(async move {
@@ -124,7 +132,7 @@ async fn open(config: &Config) -> anyhow::Result<Arc<Context>> {
         objects,
         sagemaker: Arc::new(Runner::new(Arc::new(OwnPrograms::new(config)?), capacity)),
         clock: Arc::new(SystemClock),
-        settings: Settings { account: config.account.clone(), data: config.data.clone() },
+        settings: Settings::new(&config.account, &config.data).with_limits(config.limits),
     };
     context.stepfunctions.resume(&context).await?;
     Ok(Arc::new(context))

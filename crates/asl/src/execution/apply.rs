@@ -8,7 +8,6 @@ use super::{
 };
 use crate::definition::{Kind, State};
 use crate::event::{Deadline, TaskTarget};
-use crate::limits::INLINE_MAP_CONCURRENCY_MAX;
 use crate::{Data, Event, EventKind, Failure, FrameId, Name, TaskId, TimerId, Timestamp};
 
 /// The frame of the execution itself.
@@ -144,9 +143,10 @@ impl Execution {
                 if map.distributed.is_some() {
                     return;
                 }
+                let most = self.limits.inline_map_concurrency_max;
                 let room = match *max_concurrency {
-                    0 => INLINE_MAP_CONCURRENCY_MAX,
-                    bound => bound.min(INLINE_MAP_CONCURRENCY_MAX),
+                    0 => most,
+                    bound => bound.min(most),
                 };
                 let length = (*length as usize).min(items_length(items.value()));
                 let iterations = Iterations {

@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::{EvaluationError, Scope};
 use crate::jsonpath::{Missing, Query, SyntaxError};
-use crate::limits::VARIABLE_NAME_CHARACTERS_MAX;
 
 /// A compiled JSONPath: of the state's input (`$`), the context object (`$$`) or a variable (`$name`).
 /// Cloning is cheap.
@@ -134,9 +133,9 @@ impl Path {
 }
 
 /// Whether a variable may have this name: a letter, then letters, digits and `_` (of any script).
+/// How long it may be is asked where it is assigned.
 pub(crate) fn is_variable_name(name: &str) -> bool {
     let mut characters = name.chars();
     characters.next().is_some_and(char::is_alphabetic)
         && characters.all(|character| character.is_alphanumeric() || character == '_')
-        && name.chars().count() <= VARIABLE_NAME_CHARACTERS_MAX
 }

@@ -10,7 +10,6 @@ use super::Reader;
 use super::fields::Object;
 use crate::definition::{Body, Kind, State};
 use crate::event::Name;
-use crate::limits::STATE_NAME_CHARACTERS_MAX;
 use crate::validate::{Diagnostic, Severity};
 
 impl Reader {
@@ -50,12 +49,13 @@ impl Reader {
     }
 
     fn state_name(&mut self, name: &str, at: &str) {
+        let most = self.options.limits.state_name_characters_max;
         if name.is_empty() {
             self.error("INVALID_STATE_NAME", "The state name must not be empty", at);
-        } else if name.chars().count() > STATE_NAME_CHARACTERS_MAX {
+        } else if name.chars().count() > most {
             self.error(
                 "INVALID_STATE_NAME",
-                format!("The state name '{name}' exceeds the {STATE_NAME_CHARACTERS_MAX}-character limit allowed by the service"),
+                format!("The state name '{name}' exceeds the {most}-character limit allowed by the service"),
                 at,
             );
         }

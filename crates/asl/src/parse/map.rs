@@ -8,7 +8,7 @@ use super::Reader;
 use super::fields::Object;
 use super::state::Within;
 use crate::definition::{Distributed, ItemBatcher, ItemReader, Map, QueryLanguage, ResultWriter};
-use crate::limits::{DISTRIBUTED_MAP_CONCURRENCY_MAX, INLINE_MAP_CONCURRENCY_MAX};
+use crate::limits::DISTRIBUTED_MAP_CONCURRENCY_MAX;
 
 /// Characters of a `Label`.
 const LABEL_CHARACTERS_MAX: usize = 40;
@@ -44,7 +44,7 @@ impl Reader {
         };
         let most = match mode {
             Some(_) => DISTRIBUTED_MAP_CONCURRENCY_MAX,
-            None => INLINE_MAP_CONCURRENCY_MAX.max(u64::from(u32::MAX)),
+            None => u64::from(u32::MAX),
         };
         let max_concurrency = self.integer_setting(object, "MaxConcurrency", (0, most), within);
         let tolerated_failure_count =

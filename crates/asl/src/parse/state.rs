@@ -347,6 +347,7 @@ impl Reader {
     /// `Assign` of a state, a rule or a catcher.
     pub(super) fn assign(&mut self, object: &Object, within: &Within) -> Option<Template> {
         let members = self.object(object, "Assign")?;
+        let most = self.options.limits.variable_name_characters_max;
         for name in members.members.keys() {
             let variable = match within.language {
                 QueryLanguage::JsonPath => name.strip_suffix(".$").unwrap_or(name),
@@ -359,13 +360,11 @@ impl Reader {
                     "Cannot assign to reserved variable '$states'.",
                     place,
                 );
-            } else if !crate::expression::is_variable_name(variable) {
-                let why = if variable.chars().count() > crate::limits::VARIABLE_NAME_CHARACTERS_MAX
-                {
-                    format!(
-                        "the variable name exceeds the {}-character limit",
-                        crate::limits::VARIABLE_NAME_CHARACTERS_MAX
-                    )
+            } else if variable.chars().count() > most
+                || !crate::expression::is_variable_name(variable)
+            {
+                let why = if variable.chars().count() > most {
+                    format!("the variable name exceeds the {most}-character limit")
                 } else {
                     "the variable name contains invalid characters".to_owned()
                 };

@@ -18,7 +18,10 @@ impl Stepper<'_> {
             Ok(Failure { error, cause })
         });
         match failure {
-            Ok(failure) => self.trouble(frame, Fault::new(failure)),
+            Ok(failure) => {
+                let failure = failure.within(&self.execution.limits);
+                self.trouble(frame, Fault::new(failure));
+            }
             Err(error) => self.evaluation_failed(frame, error),
         }
     }

@@ -29,9 +29,6 @@ use crate::{
 pub(crate) use map::too_many_failed;
 use trouble::Fault;
 
-/// An Express execution's time limit, in seconds.
-const EXPRESS_SECONDS_MAX: u64 = 300;
-
 /// One decision in the making.
 pub(crate) struct Stepper<'e> {
     execution: &'e mut Execution,
@@ -217,6 +214,10 @@ impl<'e> Stepper<'e> {
         if bytes(&leaving.output) > limits.payload_bytes_max {
             return Err(Fault::too_large(&state.name));
         }
+        let largest = leaving.assigned.iter().map(|(_, data)| data.len()).max();
+        if largest.is_some_and(|bytes| bytes > limits.variable_bytes_max) {
+            return Err(Fault::too_large(&state.name));
+        }
         let assigned: usize = leaving.assigned.iter().map(|(_, data)| data.len()).sum();
         if assigned > limits.assign_bytes_max {
             return Err(Fault::too_large(&state.name));
@@ -385,7 +386,10 @@ impl<'e> Stepper<'e> {
     fn deadline(&self) -> Option<Deadline> {
         let own = self.execution.definition.timeout_seconds;
         let seconds = match self.execution.header.express {
-            true => Some(own.unwrap_or(EXPRESS_SECONDS_MAX).min(EXPRESS_SECONDS_MAX)),
+            true => {
+                let most = self.execution.limits.express_seconds_max;
+                Some(own.unwrap_or(most).min(most))
+            }
             false => own,
         }?;
         Some(Deadline { timer: self.new_timer(0), at: later(self.moment.now, seconds) })

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::definition::Setting;
 use crate::error_name;
 use crate::expression::{EvaluationError, Scope};
+use crate::limits::SECONDS_MAX;
 
 /// A whole number of at least 0. `field` is the field's name without `Path`.
 pub(super) fn whole(
@@ -39,6 +40,27 @@ pub(super) fn whole(
             }
         }
     }
+}
+
+/// A number of seconds, as many as a definition may write out at most.
+pub(super) fn seconds(
+    setting: &Setting<u64>,
+    scope: &Scope,
+    field: &str,
+) -> Result<u64, EvaluationError> {
+    let seconds = whole(setting, scope, field)?;
+    if seconds <= SECONDS_MAX {
+        return Ok(seconds);
+    }
+    let cause = format!("{field} cannot be greater than {SECONDS_MAX}.");
+    Err(match setting {
+        Setting::Jsonata(_) => EvaluationError {
+            error: error_name::QUERY_EVALUATION_ERROR,
+            cause,
+            location: Some(field.into()),
+        },
+        Setting::Literal(_) | Setting::Path(_) => runtime(cause),
+    })
 }
 
 /// A percentage, 0 to 100.

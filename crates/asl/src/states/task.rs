@@ -127,6 +127,7 @@ impl Stepper<'_> {
     pub fn task_failed(&mut self, task: TaskId, phase: FailedPhase, failure: Failure) {
         let Some((frame, open)) = self.open_task(task) else { return };
         let is_map_run = open.map_run;
+        let failure = failure.within(&self.execution.limits);
         self.release(frame, false);
         let kind = if is_map_run {
             EventKind::MapRunFailed { task, failure: failure.clone() }
@@ -170,7 +171,9 @@ fn order(place: &Place<'_>, visit: &Visit, task: &Task) -> Result<Order, Evaluat
     let seconds = |setting: &Option<_>, field: &str| {
         setting
             .as_ref()
-            .map(|setting| place.with(input.value(), |scope| setting::whole(setting, scope, field)))
+            .map(|setting| {
+                place.with(input.value(), |scope| setting::seconds(setting, scope, field))
+            })
             .transpose()
     };
     let timeout_seconds = seconds(&task.timeout_seconds, "TimeoutSeconds")?;

@@ -61,6 +61,7 @@ impl Stepper<'_> {
         }
         let cause = self.located(frame, &error.cause);
         let failure = Failure { error: Some(error.error.into()), cause: Some(cause) };
+        let failure = failure.within(&self.execution.limits);
         if error.error == error_name::QUERY_EVALUATION_ERROR
             && let Some(visit) = self.visit(frame)
         {
@@ -84,6 +85,7 @@ impl Stepper<'_> {
     pub(super) fn fatal(&mut self, frame: FrameId, cause: String) {
         let cause = self.located(frame, &cause);
         let failure = Failure { error: Some(error_name::RUNTIME.into()), cause: Some(cause) };
+        let failure = failure.within(&self.execution.limits);
         self.emit(frame, EventKind::ExecutionFailed { failure });
     }
 

@@ -8,6 +8,7 @@ use crate::data_flow::Place;
 use crate::definition::{Setting, Wait};
 use crate::execution::Visit;
 use crate::expression::{EvaluationError, Scope};
+use crate::limits::SECONDS_MAX;
 use crate::{EventKind, FrameId, Timestamp, error_name};
 
 impl Stepper<'_> {
@@ -56,21 +57,34 @@ fn evaluate_seconds(seconds: &Setting<u64>, scope: &Scope) -> Result<u64, Evalua
                     bare(&value)
                 ))
             })?;
-            u64::try_from(seconds).map_err(|_| {
+            let seconds = u64::try_from(seconds).map_err(|_| {
                 runtime(format!(
                     "The SecondsPath parameter references a negative value: {path_text} == {seconds}"
                 ))
-            })
+            })?;
+            if seconds > SECONDS_MAX {
+                return Err(runtime(format!(
+                    "The SecondsPath parameter references a value greater than {SECONDS_MAX}: {path_text} == {seconds}"
+                )));
+            }
+            Ok(seconds)
         }
         Setting::Jsonata(expression) => {
             let value = expression.evaluate(scope, "Seconds")?;
             let seconds = whole_number(&value)
                 .ok_or_else(|| expression.unexpected_type("Seconds", "integer", &value))?;
-            u64::try_from(seconds).map_err(|_| EvaluationError {
+            let refused = |cause: String| EvaluationError {
                 error: error_name::QUERY_EVALUATION_ERROR,
-                cause: format!("The Seconds field cannot be negative: {seconds}"),
+                cause,
                 location: Some("Seconds".into()),
-            })
+            };
+            match u64::try_from(seconds) {
+                Ok(seconds) if seconds <= SECONDS_MAX => Ok(seconds),
+                Ok(_) => Err(refused(format!(
+                    "The Seconds field cannot be greater than {SECONDS_MAX}: {seconds}"
+                ))),
+                Err(_) => Err(refused(format!("The Seconds field cannot be negative: {seconds}"))),
+            }
         }
     }
 }

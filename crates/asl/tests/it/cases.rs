@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use asl::validate::Options;
 use asl::{Definition, Limits, Trigger};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -31,8 +32,8 @@ struct Case {
     /// Redrives the execution so many seconds after its start.
     redrive_after: Option<f64>,
     /// Limits lower than AWS's, so that a case stays small.
-    payload_bytes_max: Option<usize>,
-    history_events_max: Option<u64>,
+    #[serde(default)]
+    limits: Limits,
     /// What comes of it; written by the test when asked.
     expect: Option<Value>,
 }
@@ -69,12 +70,11 @@ fn cases() {
 
 fn run(name: &str, case: &Case) -> Value {
     let text = case.definition.to_string();
-    let definition = Definition::parse(&text).unwrap_or_else(|invalid| panic!("{name}: {invalid}"));
-    let mut limits = Limits::default();
-    limits.payload_bytes_max = case.payload_bytes_max.unwrap_or(limits.payload_bytes_max);
-    limits.history_events_max = case.history_events_max.unwrap_or(limits.history_events_max);
+    let options = Options { limits: case.limits, ..Options::default() };
+    let definition = Definition::parse_with(&text, options)
+        .unwrap_or_else(|invalid| panic!("{name}: {invalid}"));
     let mut world = World::new(Arc::new(definition), case.input.clone())
-        .with_limits(limits)
+        .with_limits(case.limits)
         .with_answers(case.answers.clone());
     if let Some(seconds) = case.stop_after {
         world.later(seconds, Trigger::Stopped { failure: case.stop_with.clone().into() });

@@ -15,7 +15,7 @@ fn definitions_are_refused_as_aws_refuses_them() {
             Some(text) => text.to_owned(),
             None => json!({"StartAt": "P", "States": {"P": case["state"]}}).to_string(),
         };
-        let options = Options { express: case["express"] == true };
+        let options = Options { express: case["express"] == true, ..Options::default() };
         let said: Vec<String> = validate(&definition, options)
             .into_iter()
             .filter(|found| found.severity == Severity::Error)

@@ -60,7 +60,10 @@ fn definitions_are_taken_and_refused_as_recorded() {
             let Some(definition) = text(&step["params"]["definition"]).filter(|_| creates) else {
                 continue;
             };
-            let options = asl::validate::Options { express: step["params"]["type"] == "EXPRESS" };
+            let options = asl::validate::Options {
+                express: step["params"]["type"] == "EXPRESS",
+                ..Default::default()
+            };
             let ours =
                 Definition::parse_with(&definition, options).map(|_| ()).map_err(|e| e.to_string());
             let theirs = if step["error"].is_null() || step["error"] == false {
@@ -91,7 +94,10 @@ fn diagnostics_are_as_recorded() {
                 continue;
             }
             let Some(definition) = text(&step["params"]["definition"]) else { continue };
-            let options = asl::validate::Options { express: step["params"]["type"] == "EXPRESS" };
+            let options = asl::validate::Options {
+                express: step["params"]["type"] == "EXPRESS",
+                ..Default::default()
+            };
             let ours: Vec<Value> = asl::validate(&definition, options)
                 .iter()
                 .filter(|found| found.severity == asl::Severity::Error)

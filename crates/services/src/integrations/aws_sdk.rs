@@ -14,9 +14,6 @@ use serde_json::Value;
 use super::{Answer, Failed, Integration, Pattern, Work};
 use crate::{Error, Input, Output};
 
-/// AWS's bound of a task's result, in bytes.
-const RESULT_BYTES_MAX: usize = 262_144;
-
 /// The generic integration.
 pub struct AwsSdk;
 
@@ -57,7 +54,7 @@ impl Integration for AwsSdk {
 /// The call, with the members that are byte streams taken out of the input and put into the output.
 async fn call(work: &Work<'_>, action: &Action, mut members: Value) -> Result<Value, Error> {
     let (service, operation) = (action.service.entry.name, &*action.operation.name);
-    super::check(service, operation, &mut members)?;
+    super::check(work.context, service, operation, &mut members)?;
     let mut input = Input::from(members);
     if let Some(member) = action.input_body()
         && let Some(text) = input.members.as_object_mut().and_then(|all| all.remove(&*member.name))
@@ -70,17 +67,22 @@ async fn call(work: &Work<'_>, action: &Action, mut members: Value) -> Result<Va
     if let (Some(member), Some(body), Some(all)) =
         (action.output_body(), body, members.as_object_mut())
     {
-        all.insert(member.name.to_string(), BASE64.encode(collect(body).await?).into());
+        all.insert(
+            member.name.to_string(),
+            BASE64
+                .encode(collect(body, work.context.settings.limits.payload_bytes_max).await?)
+                .into(),
+        );
     }
     Ok(members)
 }
 
 /// A body as bytes: one that could not be a result anyway is not held.
-async fn collect(mut body: crate::Body) -> Result<Vec<u8>, Error> {
+async fn collect(mut body: crate::Body, most: usize) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     while let Some(piece) = body.next().await {
         bytes.extend_from_slice(&piece.map_err(|error| Error::internal(error.to_string()))?);
-        if bytes.len() > RESULT_BYTES_MAX {
+        if bytes.len() > most {
             return Err(Error::new(TOO_LARGE, String::new()));
         }
     }

@@ -114,7 +114,7 @@ impl Work<'_> {
         operation: &str,
         mut members: Value,
     ) -> Result<Value, Error> {
-        check(service, operation, &mut members)?;
+        check(self.context, service, operation, &mut members)?;
         let output =
             crate::call(self.context, &self.caller, service, operation, Input::from(members))
                 .await?;
@@ -227,14 +227,20 @@ pub async fn cancel(context: &Context, cancelled: &Cancelled) -> Result<(), Erro
 }
 
 /// Brings a task's parameters into the model's form and checks them.
-fn check(service: &str, operation: &str, members: &mut Value) -> Result<(), Error> {
+fn check(
+    context: &Context,
+    service: &str,
+    operation: &str,
+    members: &mut Value,
+) -> Result<(), Error> {
     let Some(model) = models::service(service) else { return Ok(()) };
     let Some(shape) = model.operation(operation).and_then(|operation| operation.input) else {
         return Ok(());
     };
     models::conform::conform(model, shape, models::conform::Naming::Member, members)
         .map_err(|malformed| Error::new("SerializationException", malformed.to_string()))?;
-    models::validate::validate(model, shape, members).map_err(|violations| {
+    let lengths = &context.settings.lengths;
+    models::validate::validate_within(model, shape, members, lengths).map_err(|violations| {
         Error::new(models::validate::error_code(model), violations.to_string())
     })
 }

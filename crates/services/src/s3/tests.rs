@@ -60,7 +60,7 @@ impl World {
             sagemaker: Arc::new(Runner::new(Arc::new(NoPrograms), capacity)),
             store,
             clock: Arc::new(Ticking(AtomicI64::new(0))),
-            settings: Settings { account: "000000000000".into(), data: folder.path().to_owned() },
+            settings: Settings::new("000000000000", folder.path()),
         };
         let world = World { context: Arc::new(context), caller: caller("000000000000"), folder };
         world.call("CreateBucket", json!({"Bucket": "bucket"})).await.unwrap();

@@ -55,7 +55,7 @@ pub(super) async fn create_state_machine(
         return Err(Error::validation("Version description can only be set when publish is true"));
     }
     let express = request.r#type.as_deref() == Some("EXPRESS");
-    machine::check_definition(&request.definition, express)?;
+    machine::check_definition(context, &request.definition, express)?;
     let moment = context.clock.moment();
     let arn = crate::arn::arn(
         "states",

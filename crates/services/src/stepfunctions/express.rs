@@ -68,7 +68,8 @@ pub(super) async fn run(
     let definition = context.engine.definition(definition)?;
     let header = Arc::new(header);
     let log = context.stepfunctions.log.of(&header, attributes);
-    let (mut express, mut turn) = Express::start(definition, header, context.clock.moment());
+    let (mut express, mut turn) =
+        Express::start(definition, header, context.settings.limits, context.clock.moment());
     let mut work = FuturesUnordered::new();
     loop {
         let Turn { events, leases, .. } = turn;

@@ -208,8 +208,15 @@ pub(super) fn variable_references(definition: &str) -> Option<Value> {
 }
 
 /// What CreateStateMachine and UpdateStateMachine check of a definition.
-pub(super) fn check_definition(definition: &str, express: bool) -> Result<(), Error> {
-    let mut diagnostics = asl::validate(definition, asl::validate::Options { express });
+pub(super) fn check_definition(
+    context: &Context,
+    definition: &str,
+    express: bool,
+) -> Result<(), Error> {
+    let mut diagnostics = asl::validate(
+        definition,
+        asl::validate::Options { express, limits: context.settings.limits },
+    );
     diagnostics.retain(|diagnostic| diagnostic.severity == asl::Severity::Error);
     if diagnostics.is_empty() {
         return Ok(());

@@ -18,6 +18,7 @@ mod express;
 mod get_activity_task;
 mod get_execution_history;
 mod input;
+mod lengths;
 mod list_executions;
 mod list_map_runs;
 mod list_state_machines;
@@ -41,6 +42,7 @@ use crate::{Error, Service};
 
 pub use background::{Background, run};
 pub(crate) use describe_execution::description;
+pub(crate) use lengths::lengths;
 pub(crate) use start_execution::{Start, start};
 
 /// AWS Step Functions.

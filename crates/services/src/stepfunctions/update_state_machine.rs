@@ -70,7 +70,7 @@ pub(super) async fn update_state_machine(
         }
         let mut revision = machine.revision.clone();
         if let Some(definition) = &request.definition {
-            machine::check_definition(definition, machine.express)?;
+            machine::check_definition(context, definition, machine.express)?;
             revision.definition.clone_from(definition);
         }
         if let Some(role) = &request.role_arn {

@@ -32,12 +32,13 @@ struct Diagnostic {
 
 /// What is wrong with a definition, and, if asked for, what is doubtful.
 pub(super) async fn validate_state_machine_definition(
-    _: &Context,
+    context: &Context,
     _: &Caller,
     request: Request,
 ) -> Result<Response, Error> {
     let express = request.r#type.as_deref() == Some("EXPRESS");
-    let mut found = asl::validate(&request.definition, asl::validate::Options { express });
+    let options = asl::validate::Options { express, limits: context.settings.limits };
+    let mut found = asl::validate(&request.definition, options);
     let failed = found.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     if request.severity.as_deref() != Some("WARNING") {
         found.retain(|diagnostic| diagnostic.severity == Severity::Error);
