@@ -405,7 +405,8 @@ fn save_model(ended: &Ended, root: &Path, name: &str) -> Result<PathBuf, Failure
     Ok(path)
 }
 
-/// Writes a file so that it is there whole or not at all.
+/// Writes a file so that it is there whole or not at all. On a full disk it waits for space: hours of
+/// training are not to be lost for want of a few bytes.
 pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let write = || {
         if let Some(folder) = path.parent() {
@@ -422,7 +423,16 @@ pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         }
         std::fs::rename(&part, path)
     };
-    write().map_err(|error: std::io::Error| Failure::io("write", path, &error))
+    loop {
+        match write() {
+            Err(error) if error.kind() == std::io::ErrorKind::StorageFull => {
+                std::thread::sleep(std::time::Duration::from_millis(500));
+            }
+            written => {
+                return written.map_err(|error: std::io::Error| Failure::io("write", path, &error));
+            }
+        }
+    }
 }
 
 /// A line of the log.

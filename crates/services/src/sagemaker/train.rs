@@ -192,14 +192,14 @@ async fn after(
         target("model.tar.gz"),
         exit.code == Some(0),
     )
-    .await
+    .await?
     {
         Ok(location) => location,
         Err(reason) => return Ok(End::Failed(reason)),
     };
     if let Err(reason) =
         upload(context, &caller, &ml.join("output/data"), folder, target("output.tar.gz"), false)
-            .await
+            .await?
     {
         return Ok(End::Failed(reason));
     }
@@ -217,7 +217,8 @@ async fn after(
     Ok(End::Completed { artifacts: artifacts.unwrap_or_default(), metrics })
 }
 
-/// Packs a folder and puts it into S3; an empty one only if it is wanted all the same.
+/// Packs a folder and puts it into S3; an empty one only if it is wanted all the same. The inner error
+/// is the FailureReason; the outer one (a full disk) is worth another try.
 async fn upload(
     context: &Context,
     caller: &Caller,
@@ -225,32 +226,36 @@ async fn upload(
     folder: &Path,
     to: s3::Location,
     even_empty: bool,
-) -> Result<Option<String>, String> {
+) -> Result<Result<Option<String>, String>, Error> {
     let empty = std::fs::read_dir(from).map(|mut entries| entries.next().is_none()).unwrap_or(true);
     if empty && !even_empty {
-        return Ok(None);
+        return Ok(Ok(None));
     }
     let archive = folder.join("artifact.tar.gz");
     let (source, packed) = (from.to_owned(), archive.clone());
-    let result = tokio::task::spawn_blocking(move || artifact::pack(&source, &packed)).await;
-    result.map_err(|error| error.to_string()).and_then(|packed| packed.map_err(|error| error.to_string())).map_err(
-        |error| format!("InternalServerError: We encountered an internal error: cannot pack the artifact: {error}"),
-    )?;
-    context
-        .objects
-        .put_file(
-            caller,
-            context.clock.moment(),
-            &to.bucket,
-            &to.key,
-            &archive,
-            Some("application/x-tar"),
-        )
-        .await
-        .map_err(|error| {
-            format!("ClientError: Artifact upload failed: cannot write `{to}`: {}", error.message)
-        })?;
-    Ok(Some(to.to_string()))
+    let packed = tokio::task::spawn_blocking(move || artifact::pack(&source, &packed)).await;
+    match packed.map_err(io::Error::other).and_then(|packed| packed) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            return Err(jobs::disk(folder, &error));
+        }
+        Err(error) => {
+            return Ok(Err(format!(
+                "InternalServerError: We encountered an internal error: cannot pack the artifact: {error}"
+            )));
+        }
+    }
+    let moment = context.clock.moment();
+    let kind = Some("application/x-tar");
+    let put = context.objects.put_file(caller, moment, &to.bucket, &to.key, &archive, kind).await;
+    match put {
+        Ok(_) => Ok(Ok(Some(to.to_string()))),
+        Err(error) if error.status >= 500 => Err(error),
+        Err(error) => Ok(Err(format!(
+            "ClientError: Artifact upload failed: cannot write `{to}`: {}",
+            error.message
+        ))),
+    }
 }
 
 fn output_location(job: &TrainingJob) -> s3::Location {

@@ -42,7 +42,7 @@ pub(super) async fn drive(context: &Arc<Context>, key: &str) -> Result<(), Error
     let end = match jobs::run(context, key, &folder, Stages(&job)).await? {
         jobs::Ran::StoppedBeforeStart => Err(None),
         jobs::Ran::CannotStart(reason) => Err(Some(reason)),
-        jobs::Ran::Ended(exit) => after(context, key, &job, &folder, &exit).await,
+        jobs::Ran::Ended(exit) => after(context, key, &job, &folder, &exit).await?,
     };
     finish(context, key, &folder, end).await
 }
@@ -134,16 +134,17 @@ impl jobs::Stages for Stages<'_> {
     }
 }
 
-/// The process has ended: its results go to S3. The error is the FailureReason, none for a stopped job.
+/// The process has ended: its results go to S3. The inner error is the FailureReason, none
+/// for a stopped job; the outer one (a full disk) is worth another try.
 async fn after(
     context: &Context,
     key: &str,
     job: &TransformJob,
     folder: &Path,
     exit: &Exit,
-) -> Result<(), Option<String>> {
+) -> Result<Result<(), Option<String>>, Error> {
     if exit.stopped {
-        return Err(None);
+        return Ok(Err(None));
     }
     if exit.code != Some(0) {
         let outcome = jobs::outcome(folder);
@@ -151,12 +152,12 @@ async fn after(
             Some(signal) => format!("the process was ended by signal {signal}"),
             None => "the process ended without saying why; its log may".to_owned(),
         });
-        return Err(Some(format!("{}: {how}", outcome.class)));
+        return Ok(Err(Some(format!("{}: {how}", outcome.class))));
     }
     let spec: JobSpec =
-        job_spec::read(folder, "job.json").map_err(|error| Some(error.to_string()))?;
+        job_spec::read(folder, "job.json").map_err(|error| jobs::disk(folder, &error))?;
     let Work::Transform(transform) = spec.work else {
-        return Err(Some("InternalServerError: the job's folder holds another job".to_owned()));
+        return Ok(Err(Some("InternalServerError: the job's folder holds another job".to_owned())));
     };
     let caller = jobs::job_caller(key, job.role.as_deref());
     let output = output_location(job);
@@ -167,13 +168,18 @@ async fn after(
             output.join(&format!("{file}.out")),
         );
         let moment = context.clock.moment();
-        context
-            .objects
-            .put_file(&caller, moment, &to.bucket, &to.key, &from, Some(accept))
-            .await
-            .map_err(|error| Some(format!("ClientError: cannot write `{to}`: {}", error.message)))?;
+        let put =
+            context.objects.put_file(&caller, moment, &to.bucket, &to.key, &from, Some(accept));
+        match put.await {
+            Ok(_) => {}
+            Err(error) if error.status >= 500 => return Err(error),
+            Err(error) => {
+                let reason = format!("ClientError: cannot write `{to}`: {}", error.message);
+                return Ok(Err(Some(reason)));
+            }
+        }
     }
-    Ok(())
+    Ok(Ok(()))
 }
 
 fn output_location(job: &TransformJob) -> s3::Location {

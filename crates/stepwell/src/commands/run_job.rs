@@ -73,15 +73,20 @@ pub async fn supervise(folder: &Path) -> anyhow::Result<ExitCode> {
         let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
     }
     let _ = lines.join();
-    let exit = exit(status, started_at, out_of_time, stopped);
-    // On a full disk the word waits for space: without it the job would be begun again.
-    while let Err(error) = job_spec::write(folder, "exit.json", &exit) {
-        if error.kind() != std::io::ErrorKind::StorageFull {
-            return Err(error).context("cannot write exit.json");
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    write_patiently(folder, "exit.json", &exit(status, started_at, out_of_time, stopped))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a last word. On a full disk it waits for space: without the word, the job would be begun again
+/// or fail without a reason.
+fn write_patiently(folder: &Path, name: &str, word: &impl serde::Serialize) -> anyhow::Result<()> {
+    while let Err(error) = job_spec::write(folder, name, word) {
+        if error.kind() != std::io::ErrorKind::StorageFull {
+            return Err(error).with_context(|| format!("cannot write {name}"));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    Ok(())
 }
 
 /// Asks the worker's whole group to end, then makes it.
@@ -116,8 +121,9 @@ fn copy_lines(from: &mut impl std::io::Read, to: &mut impl Write) -> std::io::Re
     let mut line = Vec::new();
     while lines.read_until(b'\n', &mut line)? > 0 {
         let text = String::from_utf8_lossy(&line);
-        // One write a line: readers see whole lines.
-        to.write_all(format!("{}\t{}\n", clock::now().0, text.trim_end()).as_bytes())?;
+        // One write a line: readers see whole lines. A line that finds no space is lost; if we stopped
+        // reading, the worker would break on its closed output.
+        let _ = to.write_all(format!("{}\t{}\n", clock::now().0, text.trim_end()).as_bytes());
         line.clear();
     }
     Ok(())
@@ -198,6 +204,6 @@ fn finish(folder: &Path, worked: Worked) -> anyhow::Result<ExitCode> {
             (outcome, code)
         }
     };
-    job_spec::write(folder, "result.json", &outcome)?;
+    write_patiently(folder, "result.json", &outcome)?;
     Ok(ExitCode::from(u8::try_from(code)?))
 }
