@@ -4,6 +4,7 @@
 //! Rows of one kind that are written together have keys that lie together, which is what makes
 //! group commit fast (see `docs/design/store.md`).
 
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -30,6 +31,19 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
         _ => Ok(Arc::new(sqlite::Sqlite::in_folder(url.as_ref())?)),
     }
 }
+
+/// Copies the database of the data folder `folder` into the new file `to`: all that was committed at one
+/// moment, while a server may use the folder. Made durable before this returns.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] when there is no database, or `to` exists or cannot be written;
+/// [`StoreError::Full`].
+pub fn copy(folder: &Path, to: &Path) -> Result<(), StoreError> {
+    sqlite::copy(folder, to)
+}
+
+/// The name of the database's file in a data folder, and of the file that a running server holds.
+pub const FILES: [&str; 2] = ["stepwell.db", "lock"];
 
 /// An execution's number in this store: allocated by [`Store::allocate`], growing, never reused.
 pub type ExecutionKey = u64;
@@ -325,6 +339,21 @@ pub trait Store: Send + Sync + 'static {
 
     /// Executions' rows, newest first.
     async fn executions(&self, filter: ExecutionFilter) -> Result<Vec<ExecutionRow>, StoreError>;
+
+    /// Executions' rows with numbers greater than this, oldest first, at most `limit`.
+    async fn executions_after(
+        &self,
+        after: ExecutionKey,
+        limit: usize,
+    ) -> Result<Vec<ExecutionRow>, StoreError>;
+
+    /// What is wrong with the rows among themselves (damage, rows of executions that are not there); what
+    /// they mean is not looked at. Reads everything.
+    async fn verify(&self) -> Result<Vec<String>, StoreError>;
+
+    /// Gives disk that deleted rows have left back to the system, about `pages` pages of 4 KiB at most;
+    /// how many are left to give. Others' commits wait meanwhile, so take few at a time.
+    async fn vacuum(&self, pages: u32) -> Result<u64, StoreError>;
 
     /// Chunks with `from <= sequence`, in order, at most `limit`.
     async fn journal(

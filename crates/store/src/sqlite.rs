@@ -6,6 +6,7 @@
 mod database;
 mod folder;
 mod reads;
+mod upkeep;
 mod writer;
 
 use std::path::Path;
@@ -17,6 +18,8 @@ use async_trait::async_trait;
 use self::database::Database;
 use self::folder::Held;
 use self::writer::Writer;
+
+pub(crate) use self::upkeep::copy;
 use crate::{
     Batch, Chunk, ExecutionFilter, ExecutionKey, ExecutionRow, Record, Scan, Store, StoreError,
     TaskRow, TimerRow,
@@ -149,6 +152,25 @@ impl Store for Sqlite {
 
     async fn executions(&self, filter: ExecutionFilter) -> Result<Vec<ExecutionRow>, StoreError> {
         self.range(filter.limit, move |database| database.executions(&filter)).await
+    }
+
+    async fn executions_after(
+        &self,
+        after: ExecutionKey,
+        limit: usize,
+    ) -> Result<Vec<ExecutionRow>, StoreError> {
+        self.range(limit, move |database| database.executions_after(after, limit)).await
+    }
+
+    async fn verify(&self) -> Result<Vec<String>, StoreError> {
+        self.range(usize::MAX, Database::verify).await
+    }
+
+    async fn vacuum(&self, pages: u32) -> Result<u64, StoreError> {
+        match &self.writes {
+            Writes::Shared(writer) => writer.vacuum(pages).await,
+            Writes::Inline => self.readers.any().vacuum(pages),
+        }
     }
 
     async fn journal(

@@ -217,6 +217,7 @@ tests! {
         ];
         store.commit(Batch { timers, ..Default::default() }).await.unwrap();
         assert_eq!(store.timers(10, 9).await.unwrap(), [timer(5, 3, 9)]);
+        assert_eq!(store.executions_after(0, 9).await.unwrap(), []);
         assert_eq!(store.timers_of(3).await.unwrap(), [timer(5, 3, 9)]);
         assert_eq!(store.timers(31, 3).await.unwrap(), [timer(5, 3, 9), timer(10, 1, 2), timer(10, 2, 1)]);
         let timers = vec![

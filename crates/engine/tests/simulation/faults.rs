@@ -154,6 +154,23 @@ impl Store for FaultyStore {
         self.inner.executions(filter).await
     }
 
+    async fn executions_after(
+        &self,
+        after: ExecutionKey,
+        limit: usize,
+    ) -> Result<Vec<ExecutionRow>, StoreError> {
+        self.delay().await;
+        self.inner.executions_after(after, limit).await
+    }
+
+    async fn verify(&self) -> Result<Vec<String>, StoreError> {
+        self.inner.verify().await
+    }
+
+    async fn vacuum(&self, pages: u32) -> Result<u64, StoreError> {
+        self.inner.vacuum(pages).await
+    }
+
     async fn journal(
         &self,
         execution: ExecutionKey,

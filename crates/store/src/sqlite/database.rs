@@ -21,6 +21,9 @@ pub(super) struct Database {
 
 /// Each file carries a database of the version before to the version of its place, from 1.
 const MIGRATIONS: &[&str] = &[include_str!("0001.sql")];
+/// The version of a database that this program writes.
+#[cfg(test)]
+pub(super) const SCHEMA: usize = MIGRATIONS.len();
 /// "Step": `file` and the like can tell what the database is.
 const APPLICATION_ID: i32 = 0x5374_6570;
 const WORDS_REMEMBERED_MAX: usize = 10_000;

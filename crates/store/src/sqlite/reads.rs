@@ -265,7 +265,7 @@ impl Database {
     }
 
     /// The columns in the table's order; `owner` spares looking it up.
-    fn execution_row(&self, row: &Row<'_>, owner: Option<&str>) -> rusqlite::Result<ExecutionRow> {
+    pub(super) fn execution_row(&self, row: &Row<'_>, owner: Option<&str>) -> rusqlite::Result<ExecutionRow> {
         Ok(ExecutionRow {
             key: row.get::<_, i64>(0)? as u64,
             owner: match owner {
@@ -293,7 +293,7 @@ impl Database {
         })
     }
 
-    fn told<T>(&self, read: impl FnOnce() -> rusqlite::Result<T>) -> Read<T> {
+    pub(super) fn told<T>(&self, read: impl FnOnce() -> rusqlite::Result<T>) -> Read<T> {
         read().map_err(|error| failed(self.at(), &error))
     }
 }

@@ -17,6 +17,7 @@ pub(super) struct Writer {
 enum Job {
     Commit(Batch, oneshot::Sender<Result<(), StoreError>>),
     Reserve(u64, oneshot::Sender<Result<ExecutionKey, StoreError>>),
+    Vacuum(u32, oneshot::Sender<Result<u64, StoreError>>),
 }
 
 /// So many may wait to be written; more wait to be taken in.
@@ -47,6 +48,12 @@ impl Writer {
     pub(super) async fn reserve(&self, count: u64) -> Result<ExecutionKey, StoreError> {
         let (sender, answer) = oneshot::channel();
         self.ask(Job::Reserve(count, sender), answer).await
+    }
+
+    /// Gives free pages back, up to `pages`; how many are left.
+    pub(super) async fn vacuum(&self, pages: u32) -> Result<u64, StoreError> {
+        let (sender, answer) = oneshot::channel();
+        self.ask(Job::Vacuum(pages, sender), answer).await
     }
 
     async fn ask<T>(
@@ -88,6 +95,9 @@ fn run(mut database: Database, mut jobs: mpsc::Receiver<Job>) {
                 }
                 Job::Reserve(count, answer) => {
                     let _ = answer.send(database.reserve(count));
+                }
+                Job::Vacuum(pages, answer) => {
+                    let _ = answer.send(database.vacuum(pages));
                 }
             }
         }
