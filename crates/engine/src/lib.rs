@@ -15,6 +15,7 @@ pub mod journal;
 mod listener;
 mod live;
 mod map_run;
+mod retire;
 mod row;
 mod submit;
 mod tick;
@@ -39,6 +40,7 @@ pub use self::map_run::{
     Child, Counts, LiveMapRun, MapRun, MapRunStatus, OF_EXECUTION as MAP_RUNS_OF_EXECUTION,
     Progress, Standing, TABLE as MAP_RUNS,
 };
+pub use self::retire::{Retention, Retired};
 
 /// What the engine refuses.
 #[derive(Debug, thiserror::Error)]

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
@@ -17,6 +18,8 @@ use store::{
 pub struct FaultyStore {
     inner: Arc<dyn Store>,
     state: Mutex<State>,
+    /// Rows that were read of executions, journals, timers and tasks.
+    rows_read: AtomicUsize,
 }
 
 struct State {
@@ -41,7 +44,7 @@ impl FaultyStore {
             next: 0,
             full: 0,
         };
-        FaultyStore { inner, state: Mutex::new(state) }
+        FaultyStore { inner, state: Mutex::new(state), rows_read: AtomicUsize::new(0) }
     }
 
     /// The store itself, for looking without faults.
@@ -63,6 +66,18 @@ impl FaultyStore {
 
     pub fn stop_faults(&self) {
         self.state.lock().unwrap().faults = false;
+    }
+
+    /// Rows read since this was last asked.
+    pub fn rows_read(&self) -> usize {
+        self.rows_read.swap(0, Ordering::Relaxed)
+    }
+
+    fn count<T>(&self, rows: Result<Vec<T>, StoreError>) -> Result<Vec<T>, StoreError> {
+        if let Ok(rows) = &rows {
+            self.rows_read.fetch_add(rows.len(), Ordering::Relaxed);
+        }
+        rows
     }
 
     fn chance(&self, one_in: u64) -> bool {
@@ -138,6 +153,7 @@ impl Store for FaultyStore {
 
     async fn execution(&self, key: ExecutionKey) -> Result<Option<ExecutionRow>, StoreError> {
         self.delay().await;
+        self.rows_read.fetch_add(1, Ordering::Relaxed);
         self.inner.execution(key).await
     }
 
@@ -178,7 +194,7 @@ impl Store for FaultyStore {
         limit: usize,
     ) -> Result<Vec<Chunk>, StoreError> {
         self.delay().await;
-        self.inner.journal(execution, from, limit).await
+        self.count(self.inner.journal(execution, from, limit).await)
     }
 
     async fn chunk_of_event(
@@ -190,7 +206,7 @@ impl Store for FaultyStore {
     }
 
     async fn timers(&self, before: i64, limit: usize) -> Result<Vec<TimerRow>, StoreError> {
-        let timers = self.inner.timers(before, limit).await;
+        let timers = self.count(self.inner.timers(before, limit).await);
         self.delay().await;
         timers
     }
@@ -206,7 +222,7 @@ impl Store for FaultyStore {
         limit: usize,
     ) -> Result<Vec<TaskRow>, StoreError> {
         // Small pages, read and then late: what they show may have changed.
-        let tasks = self.inner.tasks(queue, after, limit).await;
+        let tasks = self.count(self.inner.tasks(queue, after, limit).await);
         self.delay().await;
         tasks
     }

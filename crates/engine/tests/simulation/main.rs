@@ -5,12 +5,14 @@
 //! `SEEDS=1000000..1005000` those, and `SEEDS=42` replays one; a failure prints the seed it died on.
 //! `--profile simulation` is ten times as fast.
 
+mod clocks;
 mod faults;
 mod journals;
 mod machines;
 mod pipelines;
 mod properties;
 mod stories;
+mod upkeep;
 mod workers;
 mod world;
 

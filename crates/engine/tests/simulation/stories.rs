@@ -10,35 +10,35 @@ use store::{Batch, Expect, RecordWrite, Store, StoreError};
 
 use crate::world::new_execution;
 
-const NOW: Timestamp = Timestamp(1_700_000_000_000);
-const OWNER: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:sim";
-const PASS: &str = r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}"#;
-const TASK: &str = r#"{"StartAt": "A", "States": {
+pub const NOW: Timestamp = Timestamp(1_700_000_000_000);
+pub const OWNER: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:sim";
+pub const PASS: &str = r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true}}}"#;
+pub const TASK: &str = r#"{"StartAt": "A", "States": {
     "A": {"Type": "Task", "Resource": "arn:aws:states:::glue:startJobRun.sync", "End": true}}}"#;
-const WAIT: &str =
+pub const WAIT: &str =
     r#"{"StartAt": "A", "States": {"A": {"Type": "Wait", "Seconds": 60, "End": true}}}"#;
 const ACTIVITY_ARN: &str = "arn:aws:states:us-east-1:000000000000:activity:a";
 const ACTIVITY: &str = r#"{"StartAt": "A", "States": {"A": {"Type": "Task",
     "Resource": "arn:aws:states:us-east-1:000000000000:activity:a", "End": true}}}"#;
 
-async fn memory() -> (Engine, Arc<dyn Store>) {
+pub async fn memory() -> (Engine, Arc<dyn Store>) {
     let store = store::open("memory:").await.unwrap();
     (Engine::open(store.clone()).await.unwrap(), store)
 }
 
-fn at(seconds: i64) -> Moment {
+pub fn at(seconds: i64) -> Moment {
     Moment { now: NOW.plus_millis(seconds * 1000), seed: seconds as u64 }
 }
 
-async fn start(engine: &Engine, name: &str, definition: &str) -> u64 {
+pub async fn start(engine: &Engine, name: &str, definition: &str) -> u64 {
     engine.start(new_execution(name, definition, NOW, 1), Batch::default(), at(0)).await.unwrap()
 }
 
-async fn submit(engine: &Engine, key: u64, trigger: Trigger) {
+pub async fn submit(engine: &Engine, key: u64, trigger: Trigger) {
     engine.submit(key, vec![trigger], Batch::default(), at(1)).await.unwrap();
 }
 
-fn succeeded(task: TaskId) -> Trigger {
+pub fn succeeded(task: TaskId) -> Trigger {
     Trigger::TaskSucceeded { task, output: json!({"done": true}).into() }
 }
 
@@ -48,11 +48,11 @@ fn put(key: &str, expect: Expect) -> Batch {
     Batch { records, ..Default::default() }
 }
 
-async fn status(engine: &Engine, key: u64) -> Status {
+pub async fn status(engine: &Engine, key: u64) -> Status {
     engine.summary(key).await.unwrap().unwrap().status
 }
 
-async fn leases(engine: &Engine, room: usize) -> Vec<Lease> {
+pub async fn leases(engine: &Engine, room: usize) -> Vec<Lease> {
     engine.tick(at(0), room).await.unwrap().leases
 }
 

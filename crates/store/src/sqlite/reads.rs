@@ -265,7 +265,11 @@ impl Database {
     }
 
     /// The columns in the table's order; `owner` spares looking it up.
-    pub(super) fn execution_row(&self, row: &Row<'_>, owner: Option<&str>) -> rusqlite::Result<ExecutionRow> {
+    pub(super) fn execution_row(
+        &self,
+        row: &Row<'_>,
+        owner: Option<&str>,
+    ) -> rusqlite::Result<ExecutionRow> {
         Ok(ExecutionRow {
             key: row.get::<_, i64>(0)? as u64,
             owner: match owner {
