@@ -183,6 +183,7 @@ impl Look<'_> {
     }
 
     fn check_queue(&self, row: &TaskRow, wrong: &mut Vec<String>) {
+        // A Map run is no task of the language; its rows are in a queue of their own.
         let Some(awaited) = self.execution.awaits(TaskId(row.task)) else { return };
         let expected = match awaited.target {
             _ if awaited.submitted => NOBODY,

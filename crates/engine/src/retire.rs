@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use asl::Timestamp;
-use store::{Batch, ExecutionKey, ExecutionRow, ExecutionWrite};
+use store::{Batch, ExecutionKey, ExecutionRow, ExecutionWrite, Expect, RecordWrite, Scan};
 
-use crate::{Engine, EngineError};
+use crate::{Engine, EngineError, MAP_RUNS, MAP_RUNS_OF_EXECUTION};
 
 /// How long executions are kept after their end, in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +77,7 @@ impl Engine {
             let is_over = found.is_some_and(|row| retention.is_over(&row, now));
             if is_over && self.store.tasks_of(row.key).await?.is_empty() {
                 batch.executions.push(ExecutionWrite::Delete(row.key));
+                self.forget_map_runs(row.key, &mut batch).await?;
             }
         }
         let count = batch.executions.len();
@@ -88,5 +89,21 @@ impl Engine {
             rows.len() == PAGE && row.started_at.saturating_add(retention.shortest()) <= now.0
         });
         Ok(Retired { count, next: last.map(|row| row.key) })
+    }
+
+    /// An execution's Map runs go with it; their children go by themselves.
+    async fn forget_map_runs(
+        &self,
+        execution: ExecutionKey,
+        batch: &mut Batch,
+    ) -> Result<(), EngineError> {
+        let gone = |table, key| RecordWrite { table, key, value: None, expect: Expect::Any };
+        let scan = Scan::prefix(format!("{execution:020}/"), usize::MAX >> 1);
+        for record in self.store.records(MAP_RUNS_OF_EXECUTION, scan).await? {
+            let arn = String::from_utf8_lossy(&record.value).into_owned();
+            batch.records.push(gone(MAP_RUNS, arn));
+            batch.records.push(gone(MAP_RUNS_OF_EXECUTION, record.key));
+        }
+        Ok(())
     }
 }

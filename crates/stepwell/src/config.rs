@@ -1,12 +1,14 @@
 //! Configuration: flags before environment before `stepwell.toml` before defaults. Every flag of
 //! `serve` has a key of the same name (dashes as underscores).
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use asl::Limits;
 use clap::{Args, ValueEnum};
+use engine::Retention;
 use serde::Deserialize;
 
 /// Where a server listens unless told otherwise.
@@ -57,6 +59,9 @@ pub struct ServerFlags {
     /// The XGBoost library, or a folder with several [default: searched beside the program, in DATA/lib, in virtual environments]
     #[arg(long, value_name = "PATH", env = "STEPWELL_XGBOOST_LIB")]
     pub xgboost_lib: Option<PathBuf>,
+    /// Days that executions are kept after their end [default: 90]
+    #[arg(long, value_name = "DAYS")]
+    pub retention_days: Option<u32>,
     /// Refuse jobs whose image wants a version of XGBoost that is not installed, rather than use another
     #[arg(long)]
     pub xgboost_exact: bool,
@@ -84,6 +89,9 @@ struct File {
     allowed_origins: Vec<String>,
     allowed_hosts: Vec<String>,
     limits: Limits,
+    retention_days: Option<u32>,
+    /// Days by state machine: its ARN or its name.
+    retention: BTreeMap<String, u32>,
 }
 
 /// What a server is started with.
@@ -113,6 +121,8 @@ pub struct Config {
     pub allowed_hosts: Vec<String>,
     /// Bounds of definitions and executions.
     pub limits: Limits,
+    /// How long executions are kept after their end.
+    pub retention: Retention,
 }
 
 impl Config {
@@ -143,6 +153,10 @@ impl Config {
             account,
             log_format: flags.log_format.or(file.log_format).unwrap_or_default(),
             log: flags.log.clone().or(file.log).unwrap_or_else(|| "info".into()),
+            retention: Retention {
+                usual: millis(flags.retention_days.or(file.retention_days).unwrap_or(90)),
+                of: file.retention.into_iter().map(|(name, days)| (name, millis(days))).collect(),
+            },
             jobs,
             cpus_per_job: flags.cpus_per_job.or(file.cpus_per_job).unwrap_or(cpus / jobs).max(1),
             xgboost_lib: flags.xgboost_lib.clone().or(file.xgboost_lib),
@@ -177,6 +191,10 @@ fn check_limits(limits: &Limits) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+fn millis(days: u32) -> i64 {
+    i64::from(days) * 24 * 3_600_000
 }
 
 fn read_file(flags: &ServerFlags) -> anyhow::Result<File> {
@@ -230,6 +248,16 @@ mod tests {
         let error = load("[limits]\nhistory_events_max = 1\n", ServerFlags::default());
         assert!(error.unwrap_err().to_string().contains("history_events_max"));
         assert!(load("[limits]\nbytes = 1\n", ServerFlags::default()).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn retention_is_said_in_days() -> anyhow::Result<()> {
+        let text = "retention_days = 7\n[retention]\nshort = 1\n";
+        let config = load(text, ServerFlags::default())?;
+        assert_eq!(config.retention.usual, 7 * 86_400_000);
+        assert_eq!(config.retention.of["short"], 86_400_000);
+        assert_eq!(load("", ServerFlags::default())?.retention, Retention::default());
         Ok(())
     }
 

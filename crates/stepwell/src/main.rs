@@ -4,6 +4,7 @@ mod client;
 mod clock;
 mod commands;
 mod config;
+mod folder;
 mod log;
 mod programs;
 mod progress;
@@ -68,6 +69,15 @@ enum Command {
     Logs(commands::logs::Flags),
     /// Check a definition; needs no server
     Validate(commands::validate::Flags),
+    /// Check that a data folder is whole and agrees with itself; no server may be using it
+    ///
+    /// Every journal is folded and compared with what is stored beside it, and every object's bytes are
+    /// looked for. The exit status is 1 when something is wrong.
+    Check(commands::check::Flags),
+    /// Copy a data folder as it is at this moment, also while a server uses it
+    Backup(commands::backup::Flags),
+    /// Make a data folder from a backup
+    Restore(commands::restore::Flags),
     /// Try a JSONata expression, a JSONPath or an intrinsic function
     ///
     /// stepwell eval '$sum(orders.price)' --input @orders.json
@@ -96,6 +106,9 @@ fn main() -> ExitCode {
         Command::Stop(flags) => commands::stop::run(&flags),
         Command::Logs(flags) => commands::logs::run(&flags),
         Command::Validate(flags) => commands::validate::run(&flags),
+        Command::Check(flags) => commands::check::run(&flags),
+        Command::Backup(flags) => commands::backup::run(&flags),
+        Command::Restore(flags) => commands::restore::run(&flags),
         Command::Eval(flags) => commands::eval::run(&flags),
         Command::RunJob { folder } => commands::run_job::supervise(&folder),
         Command::RunWorker { folder } => commands::run_job::work(&folder),

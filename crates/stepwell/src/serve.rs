@@ -72,6 +72,7 @@ impl Server {
         let mut parts = JoinSet::new();
         parts.spawn(drive(context.clone(), shutdown.clone()));
         parts.spawn(run_jobs(context.clone()));
+        parts.spawn(keep_up(context.clone(), config.retention.clone(), shutdown.clone()));
         let (background, stop) = (context.clone(), shutdown.clone());
         parts.spawn(async move {
             let _ = stop.run_until_cancelled(stepfunctions::run(background)).await;
@@ -149,6 +150,49 @@ async fn run_jobs(context: Arc<Context>) {
     while let Err(error) = runner::run(context.clone()).await {
         tracing::error!(%error, "cannot find the jobs and endpoints of the last server; trying again");
         tokio::time::sleep(REST).await;
+    }
+}
+
+/// Every so often, executions that are older than they are to be kept go, and the disk with them.
+const UPKEEP: Duration = Duration::from_secs(3600);
+/// Pages of 4 KiB given back at a time, and the pause behind them, in which others commit.
+const VACUUM_PAGES: u32 = 256;
+const VACUUM_PAUSE: Duration = Duration::from_millis(20);
+
+async fn keep_up(context: Arc<Context>, retention: engine::Retention, shutdown: CancellationToken) {
+    let upkeep = async {
+        // Not at once: whoever starts a server has something else in mind.
+        loop {
+            tokio::time::sleep(UPKEEP).await;
+            if let Err(error) = retire(&context, &retention).await {
+                tracing::warn!(%error, "cannot remove old executions; trying again in an hour");
+            }
+        }
+    };
+    let _ = shutdown.run_until_cancelled(upkeep).await;
+}
+
+async fn retire(context: &Context, retention: &engine::Retention) -> anyhow::Result<()> {
+    let (mut after, mut count) = (0, 0);
+    loop {
+        let now = context.clock.moment().now;
+        let retired = context.engine.retire(retention, after, now).await?;
+        count += retired.count;
+        let Some(next) = retired.next else { break };
+        after = next;
+        tokio::task::yield_now().await;
+    }
+    if count > 0 {
+        tracing::info!(count, "old executions are gone");
+    }
+    let mut left = u64::MAX;
+    loop {
+        let now_left = context.store.vacuum(VACUUM_PAGES).await?;
+        if now_left == 0 || now_left >= left {
+            return Ok(());
+        }
+        left = now_left;
+        tokio::time::sleep(VACUUM_PAUSE).await;
     }
 }
 

@@ -125,6 +125,43 @@ impl ObjectStore {
         .map_err(|error| error::internal(error.to_string()))
     }
 
+    /// Objects and parts whose bytes are not there, or are not as many as their record says.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn missing(&self) -> Result<Vec<String>, Error> {
+        #[derive(Deserialize)]
+        struct Named {
+            file: String,
+            size: u64,
+        }
+        let mut missing = Vec::new();
+        for table in [record::PARTS, record::OBJECTS] {
+            let mut from = String::new();
+            loop {
+                let scan = Scan { from: from.clone(), until: None, reverse: false, limit: 1000 };
+                let page = self.store.records(table, scan).await.map_err(error::of_store)?;
+                for row in &page {
+                    let named: Named = record::decode(&row.value)?;
+                    match std::fs::metadata(self.files.path(&named.file)) {
+                        Ok(found) if found.len() == named.size => {}
+                        Ok(found) => missing.push(format!(
+                            "`{}` has {} bytes instead of {}",
+                            row.key,
+                            found.len(),
+                            named.size
+                        )),
+                        Err(error) => missing.push(format!("`{}`: {error}", row.key)),
+                    }
+                }
+                let Some(last) = page.last() else { break };
+                // The smallest key behind it.
+                from = format!("{}\0", last.key);
+            }
+        }
+        Ok(missing)
+    }
+
     /// The bucket, if the caller may use it.
     ///
     /// # Errors

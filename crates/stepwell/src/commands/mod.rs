@@ -1,5 +1,7 @@
 //! One file per command: its flags and what it does.
 
+pub mod backup;
+pub mod check;
 pub mod demo;
 pub mod describe;
 pub mod env;
@@ -7,6 +9,7 @@ pub mod eval;
 pub mod history;
 pub mod list;
 pub mod logs;
+pub mod restore;
 pub mod run;
 pub mod run_endpoint;
 pub mod run_job;
