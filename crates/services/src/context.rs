@@ -11,6 +11,7 @@ use engine::Engine;
 use models::validate::Lengths;
 use store::Store;
 
+use crate::integrations::Mocks;
 use crate::s3::ObjectStore;
 use crate::sagemaker::runner::Runner;
 use crate::stepfunctions::{self, Background};
@@ -43,6 +44,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What of them the model's checks of requests look at.
     pub lengths: Lengths,
+    /// Answers of tasks for tests.
+    pub mocks: Option<Arc<Mocks>>,
 }
 
 impl Settings {
@@ -53,7 +56,14 @@ impl Settings {
             data: data.into(),
             limits: Limits::default(),
             lengths: Lengths::default(),
+            mocks: None,
         }
+    }
+
+    /// With these answers of tasks.
+    pub fn with_mocks(mut self, mocks: Option<Arc<Mocks>>) -> Settings {
+        self.mocks = mocks;
+        self
     }
 
     /// With these bounds, also in the checks of requests.

@@ -65,6 +65,9 @@ pub struct ServerFlags {
     /// Refuse jobs whose image wants a version of XGBoost that is not installed, rather than use another
     #[arg(long)]
     pub xgboost_exact: bool,
+    /// Answers of tasks for tests, in the format of Step Functions Local's MockConfigFile
+    #[arg(long, value_name = "FILE")]
+    pub mock_config: Option<PathBuf>,
     /// Web origins whose pages may call, e.g. https://example.org (repeatable)
     #[arg(long, value_name = "ORIGIN")]
     pub allowed_origins: Vec<String>,
@@ -86,6 +89,7 @@ struct File {
     cpus_per_job: Option<usize>,
     xgboost_lib: Option<PathBuf>,
     xgboost_exact: Option<bool>,
+    mock_config: Option<PathBuf>,
     allowed_origins: Vec<String>,
     allowed_hosts: Vec<String>,
     limits: Limits,
@@ -115,6 +119,8 @@ pub struct Config {
     pub xgboost_lib: Option<PathBuf>,
     /// Refuse other versions than the one wanted.
     pub xgboost_exact: bool,
+    /// Answers of tasks for tests.
+    pub mock_config: Option<PathBuf>,
     /// Web origins whose pages may call.
     pub allowed_origins: Vec<String>,
     /// Further host names.
@@ -161,6 +167,7 @@ impl Config {
             cpus_per_job: flags.cpus_per_job.or(file.cpus_per_job).unwrap_or(cpus / jobs).max(1),
             xgboost_lib: flags.xgboost_lib.clone().or(file.xgboost_lib),
             xgboost_exact: flags.xgboost_exact || file.xgboost_exact.unwrap_or(false),
+            mock_config: flags.mock_config.clone().or(file.mock_config),
             allowed_origins: [flags.allowed_origins.clone(), file.allowed_origins].concat(),
             allowed_hosts: [flags.allowed_hosts.clone(), file.allowed_hosts].concat(),
             limits: file.limits,

@@ -133,10 +133,22 @@ async fn open(config: &Config) -> anyhow::Result<Arc<Context>> {
         objects,
         sagemaker: Arc::new(Runner::new(Arc::new(OwnPrograms::new(config)?), capacity)),
         clock: Arc::new(SystemClock),
-        settings: Settings::new(&config.account, &config.data).with_limits(config.limits),
+        settings: Settings::new(&config.account, &config.data)
+            .with_limits(config.limits)
+            .with_mocks(mocks(config)?),
     };
     context.stepfunctions.resume(&context).await?;
     Ok(Arc::new(context))
+}
+
+/// The mock configuration, if there is one.
+fn mocks(config: &Config) -> anyhow::Result<Option<Arc<integrations::Mocks>>> {
+    let Some(path) = &config.mock_config else { return Ok(None) };
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the mock configuration `{}`", path.display()))?;
+    let mocks = integrations::Mocks::parse(&text)
+        .map_err(|why| anyhow::anyhow!("the mock configuration `{}`: {why}", path.display()))?;
+    Ok(Some(Arc::new(mocks)))
 }
 
 fn folder_url(data: &Path) -> anyhow::Result<String> {

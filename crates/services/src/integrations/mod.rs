@@ -17,6 +17,7 @@
 mod answer;
 mod aws_sdk;
 mod failed;
+mod mocks;
 mod sagemaker;
 mod states;
 mod submission;
@@ -33,6 +34,7 @@ use crate::{Caller, Context, Error, Input, Origin};
 
 pub use answer::with_sdk_metadata;
 pub use failed::Failed;
+pub use mocks::Mocks;
 pub use submission::{Awaiting, begin, finish};
 
 /// Every optimised integration; one line each. `aws-sdk:*` is one generic path beside them.
@@ -248,6 +250,11 @@ fn check(
 /// What the engine is to be told.
 async fn outcome(context: &Context, lease: &Lease) -> Result<Vec<Trigger>, Failed> {
     let task = &lease.task;
+    if let Some(mocks) = &context.settings.mocks
+        && let Some(mocked) = mocks.answer(context, lease).await?
+    {
+        return Ok(mocked);
+    }
     let Some((service, action, pattern)) = resource(&task.target) else {
         return Err(Failed::not_here(&task.target));
     };

@@ -22,6 +22,8 @@ pub(super) struct Attributes {
     pub tracing: bool,
     /// The task that started it (`states:startExecution`).
     pub started_by: Option<Awaiting>,
+    /// The mock configuration's test case that it runs by.
+    pub test_case: Option<String>,
     /// The Map run whose child it is.
     pub map_run_arn: Option<String>,
     /// How many items it has, as a child of a Map run.

@@ -67,6 +67,10 @@ pub(super) async fn run(
 ) -> Result<Execution, Error> {
     let definition = context.engine.definition(definition)?;
     let header = Arc::new(header);
+    let mocks = context.settings.mocks.as_ref();
+    if let Some(mocks) = mocks {
+        mocks.express_begins(&header.execution_arn, attributes.test_case.as_deref());
+    }
     let log = context.stepfunctions.log.of(&header, attributes);
     let (mut express, mut turn) =
         Express::start(definition, header, context.settings.limits, context.clock.moment());
@@ -77,6 +81,9 @@ pub(super) async fn run(
             log.heard(events);
         }
         if express.execution().stop_time().is_some() {
+            if let Some(mocks) = mocks {
+                mocks.express_ended(&express.header().execution_arn);
+            }
             // What tasks have under way is left to itself: nobody awaits it.
             return Ok(express.execution().clone());
         }

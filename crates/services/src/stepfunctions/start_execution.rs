@@ -124,6 +124,10 @@ pub(super) async fn prepare(
     moment: Moment,
 ) -> Result<Ready, Error> {
     let asked = new.state_machine_arn.as_str();
+    let (asked, test_case) = match &context.settings.mocks {
+        Some(mocks) => mocks.split(asked)?,
+        None => (asked, None),
+    };
     let parsed = arn::parse(asked, &["stateMachine"])?;
     if let Some(name) = &new.name {
         check_name(name)?;
@@ -135,6 +139,7 @@ pub(super) async fn prepare(
     let mut attributes = Attributes {
         trace_header: new.trace_header,
         started_by: new.task,
+        test_case,
         updated_at: found.value.updated_at,
         ..Attributes::default()
     };

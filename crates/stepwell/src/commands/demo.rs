@@ -17,6 +17,7 @@ use stepwell_sdk::{
 
 use super::run::embedded;
 use crate::client::block_on;
+use crate::config::ServerFlags;
 use crate::progress;
 
 /// Hourly bicycle rentals in Washington DC (examples/bikeshare/SOURCE.md: CC BY 4.0).
@@ -36,10 +37,12 @@ pub struct Flags {
 
 /// Runs the demo.
 pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
-    let succeeded =
-        block_on(embedded(flags.data.as_deref(), flags.xgboost_lib.clone(), async |client| {
-            pipeline(&client).await
-        }))?;
+    let server = ServerFlags {
+        data: flags.data.clone(),
+        xgboost_lib: flags.xgboost_lib.clone(),
+        ..ServerFlags::default()
+    };
+    let succeeded = block_on(embedded(server, async |client| pipeline(&client).await))?;
     if !succeeded {
         return Ok(ExitCode::FAILURE);
     }

@@ -34,6 +34,13 @@ pub struct Flags {
     /// The XGBoost library, if it is not found by itself (only without --endpoint)
     #[arg(long, value_name = "PATH", env = "STEPWELL_XGBOOST_LIB")]
     xgboost_lib: Option<PathBuf>,
+    /// Answers of tasks for tests, in the format of Step Functions Local's MockConfigFile (only without
+    /// --endpoint); the state machine in it is named as the definition's file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["endpoint", "aws"])]
+    mock_config: Option<PathBuf>,
+    /// The test case of the mock configuration that the tasks answer by
+    #[arg(long, value_name = "NAME")]
+    test_case: Option<String>,
     /// Show no progress on standard error
     #[arg(long, short)]
     quiet: bool,
@@ -50,10 +57,13 @@ pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
             let client = flags.target.client()?;
             return execute(flags, &client, &definition, &input).await;
         }
-        embedded(flags.data.as_deref(), flags.xgboost_lib.clone(), async |client| {
-            execute(flags, &client, &definition, &input).await
-        })
-        .await
+        let server = ServerFlags {
+            data: flags.data.clone(),
+            xgboost_lib: flags.xgboost_lib.clone(),
+            mock_config: flags.mock_config.clone(),
+            ..ServerFlags::default()
+        };
+        embedded(server, async |client| execute(flags, &client, &definition, &input).await).await
     })
 }
 
@@ -62,17 +72,14 @@ pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// The work's, and those of starting a server.
 pub async fn embedded<T>(
-    data: Option<&Path>,
-    xgboost_lib: Option<PathBuf>,
+    flags: ServerFlags,
     work: impl AsyncFnOnce(Client) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let temporary = tempfile::Builder::new().prefix("stepwell-").tempdir()?;
-    let data = data.unwrap_or(temporary.path());
     let flags = ServerFlags {
-        data: Some(data.to_owned()),
+        data: Some(flags.data.unwrap_or_else(|| temporary.path().to_owned())),
         listen: Some(([127, 0, 0, 1], 0).into()),
-        xgboost_lib,
-        ..ServerFlags::default()
+        ..flags
     };
     let config = Config::load(&flags)?;
     log::start("warn", config.log_format);
@@ -132,6 +139,10 @@ async fn execute(
         .take(60)
         .collect();
     let arn = create(client, &name, definition, &role).await?;
+    let arn = match &flags.test_case {
+        Some(test_case) => format!("{arn}#{test_case}"),
+        None => arn,
+    };
     let request = json!({ "stateMachineArn": arn, "input": input.to_string() });
     let started = client.call("stepfunctions", "StartExecution", request).await?;
     let execution = text(&started, "executionArn");
