@@ -56,7 +56,7 @@ async fn scripts() {
         }
         ran += 1;
     }
-    assert!(ran >= 6, "only {ran} scripts were found");
+    assert!(ran >= 10, "only {ran} scripts were found");
 }
 
 async fn run(world: &World, step: Step, saved: &mut HashMap<String, String>, place: &str) {

@@ -1,6 +1,7 @@
 //! Everything an operation needs, without a network and without the real time.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -20,6 +21,14 @@ impl Clock for Hand {
     fn moment(&self) -> Moment {
         let seed = self.looks.fetch_add(1, Ordering::Relaxed) as u64;
         Moment { now: Timestamp(self.now.load(Ordering::Relaxed)), seed }
+    }
+
+    /// Who waits for a time makes it come.
+    fn reached(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            self.now.fetch_max(at.0, Ordering::Relaxed);
+        })
     }
 }
 
@@ -42,8 +51,9 @@ impl Programs for NoPrograms {
 /// A server without a port.
 pub struct World {
     /// What operations work with.
-    pub context: Context,
+    pub context: Arc<Context>,
     hand: Arc<Hand>,
+    background: tokio::task::JoinHandle<()>,
     _folder: tempfile::TempDir,
 }
 
@@ -67,7 +77,10 @@ impl World {
             clock: hand.clone(),
             settings: Settings::new("000000000000", folder.path()),
         };
-        World { context, hand, _folder: folder }
+        let context = Arc::new(context);
+        context.stepfunctions.resume(&context).await.unwrap();
+        let background = tokio::spawn(services::stepfunctions::run(context.clone()));
+        World { context, hand, background, _folder: folder }
     }
 
     /// A client's call; who has no access key acts with the role `stepwell`.
@@ -108,8 +121,18 @@ impl World {
                 self.context.engine.ended(&cancelled).await.unwrap();
             }
             if idle && tick.wake_at.is_none_or(|at| at > moment.now) {
-                return;
+                break;
             }
         }
+        // Express executions have their turn.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.background.abort();
     }
 }
