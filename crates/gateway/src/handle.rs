@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 use models::validate::{Lengths, error_code, validate_within};
 use models::{Operation, Service, task};
 use services::{Caller, Error, Input, Output};
+use tokio_util::sync::CancellationToken;
 
 use crate::answer::plain;
 use crate::caller::{Scope, caller};
@@ -162,7 +163,11 @@ async fn operate(
         (Protocol::RestJson, Some(shape)) if task::blob_payload(service, shape).is_some() => {
             let (parts, incoming) = request.into_parts();
             rest_json::decode(service, operation, &meant.labels, &parameters, &parts.headers, b"")
-                .map(|members| Input { members, body: Some(body::stream(incoming)) })
+                .map(|members| Input {
+                    members,
+                    body: Some(body::stream(incoming)),
+                    ..Input::default()
+                })
         }
         (protocol, _) => {
             let (parts, incoming) = request.into_parts();
@@ -230,8 +235,12 @@ async fn call(
     service: &'static Service,
     operation: &'static Operation,
     caller: Caller,
-    input: Input,
+    mut input: Input,
 ) -> Result<Output, Error> {
+    // A client that goes away drops this call, and the guard with it.
+    let gone = CancellationToken::new();
+    input.gone = gone.clone();
+    let _guard = gone.drop_guard();
     let door = Arc::clone(&gateway.door);
     let called = tokio::spawn(async move {
         door.call(&caller, service.entry.name, &operation.name, input).await

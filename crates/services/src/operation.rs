@@ -9,6 +9,7 @@ use futures::stream::BoxStream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use crate::{Caller, Context, Error};
 
@@ -44,6 +45,8 @@ pub struct Input {
     pub members: Value,
     /// The streaming member, if the operation has one.
     pub body: Option<Body>,
+    /// Cancelled when whoever called has gone: what waits for something to hand out can stop waiting.
+    pub gone: CancellationToken,
 }
 
 /// What comes out.
@@ -57,7 +60,7 @@ pub struct Output {
 
 impl From<Value> for Input {
     fn from(members: Value) -> Input {
-        Input { members, body: None }
+        Input { members, ..Input::default() }
     }
 }
 

@@ -26,7 +26,11 @@ macro_rules! operations {
                     let mut members = Map::new();
                     $(put(&mut members, stringify!($in_field), input.$in_field);)*
                     let body: Option<Body> = None $(.or(input.$in_body.map(incoming)))?;
-                    let input = Input { members: Value::Object(members), body };
+                    let input = Input {
+                        members: Value::Object(members),
+                        body,
+                        ..Input::default()
+                    };
                     let answer = self.call(&mut extensions, $name, input).await?;
                     let _members = &answer.members;
                     #[allow(clippy::needless_update)]

@@ -90,7 +90,7 @@ impl World {
         members: Value,
         bytes: impl Into<Bytes>,
     ) -> Result<Value, Error> {
-        let input = Input { members, body: Some(body([Ok(bytes.into())])) };
+        let input = Input { members, body: Some(body([Ok(bytes.into())])), ..Input::default() };
         let output = crate::call(&self.context, &self.caller, "s3", operation, input).await?;
         Ok(output.members)
     }
@@ -331,7 +331,8 @@ async fn a_broken_body_leaves_what_was_there() {
         (std::io::Error::other(Error::new("BadDigest", "from the door")), "BadDigest"),
     ] {
         let body = Some(body([Ok(Bytes::from("ne")), Err(broken)]));
-        let input = Input { members: json!({"Bucket": "bucket", "Key": "k"}), body };
+        let input =
+            Input { members: json!({"Bucket": "bucket", "Key": "k"}), body, ..Input::default() };
         let put = crate::call(&world.context, &world.caller, "s3", "PutObject", input).await;
         assert_eq!(put.err().unwrap().code, expected);
     }

@@ -1,9 +1,10 @@
 //! GetActivityTask.
 
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use super::activities;
-use crate::{Caller, Context, Error};
+use crate::{Caller, Context, Error, Operation, typed};
 
 /// A worker that finds no task waits so long for one.
 const POLL_MS: i64 = 60_000;
@@ -25,12 +26,23 @@ pub(super) struct Response {
     input: Option<String>,
 }
 
-/// Takes the oldest task, waiting for one up to a minute. A worker that goes away while it waits takes
-/// none: the port then drops this call.
-pub(super) async fn get_activity_task(
+/// GetActivityTask, which must know when its caller has gone.
+pub(super) const OPERATION: Operation = Operation {
+    name: "GetActivityTask",
+    call: |context, caller, input| {
+        let gone = input.gone.clone();
+        Box::pin(typed(context, caller, input, move |context, caller, request| {
+            get_activity_task(context, caller, request, gone)
+        }))
+    },
+};
+
+/// Takes the oldest task, waiting for one up to a minute. A worker that has gone while it waited takes none.
+async fn get_activity_task(
     context: &Context,
     caller: &Caller,
     request: Request,
+    gone: CancellationToken,
 ) -> Result<Response, Error> {
     let arn = activities::find(context, caller, &request.activity_arn).await?;
     let arn = arn.arn();
@@ -48,6 +60,7 @@ pub(super) async fn get_activity_task(
         tokio::select! {
             () = &mut scheduled => {}
             () = &mut is_over => return Ok(Response::default()),
+            () = gone.cancelled() => return Ok(Response::default()),
         }
     }
 }

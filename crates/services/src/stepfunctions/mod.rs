@@ -73,7 +73,7 @@ pub static SERVICE: Service = Service {
         &operation!("DescribeActivity", activities::describe_activity),
         &operation!("ListActivities", activities::list_activities),
         &operation!("DeleteActivity", activities::delete_activity),
-        &operation!("GetActivityTask", get_activity_task::get_activity_task),
+        &get_activity_task::OPERATION,
         &operation!("SendTaskSuccess", send_task::send_task_success),
         &operation!("SendTaskFailure", send_task::send_task_failure),
         &operation!("SendTaskHeartbeat", send_task::send_task_heartbeat),
