@@ -6,7 +6,9 @@ import signal
 
 import pytest
 
-from pipeline import BUCKET, ENDLESS, LONG, check_history, pid_of, processes, start, task, training_job, until
+from pipeline import (
+    BUCKET, ENDLESS, IMAGE, LONG, ROLE, check_history, pid_of, processes, start, task, training_job, until,
+)
 
 
 def none_left(server):
@@ -106,6 +108,31 @@ def test_whoever_ends_the_task_ends_its_job(own_server):
     assert clients.job_until("sibling", "Stopped", "Completed")["TrainingJobStatus"] == "Stopped"
     assert clients.job("not-awaited")["TrainingJobStatus"] == "InProgress"
     clients.sagemaker.stop_training_job(TrainingJobName="not-awaited")
+    none_left(own_server)
+
+
+def test_a_transform_is_found_again_and_stopped(own_server):
+    clients = start(own_server)
+    clients.sagemaker.create_model(ModelName="m", ExecutionRoleArn=ROLE, PrimaryContainer={
+        "Image": IMAGE, "ModelDataUrl": clients.trained()})
+    clients.s3.put_object(Bucket=BUCKET, Key="rows.csv", Body=b"1,2,3,4\n" * 600_000)
+    job = {
+        "TransformJobName": "t", "ModelName": "m", "BatchStrategy": "SingleRecord",
+        "TransformInput": {"ContentType": "text/csv", "SplitType": "Line", "DataSource": {
+            "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/rows.csv"}}},
+        "TransformOutput": {"S3OutputPath": f"s3://{BUCKET}/out", "AssembleWith": "Line"},
+        "TransformResources": {"InstanceCount": 1, "InstanceType": "ml.m4.xlarge"},
+    }
+    execution = clients.run("t", {"StartAt": "T", "States": {"T": task("sagemaker:createTransformJob.sync", job)}})
+    worker = pid_of(own_server, "run-worker")
+    own_server.kill()
+    own_server.start()
+    assert worker in processes(own_server.data)
+    clients.states.stop_execution(executionArn=execution)
+    described = until(lambda: clients.sagemaker.describe_transform_job(TransformJobName="t"),
+                      lambda job: job["TransformJobStatus"] not in ("InProgress", "Stopping"))
+    assert described["TransformJobStatus"] == "Stopped"
+    assert not clients.s3.list_objects_v2(Bucket=BUCKET, Prefix="out/")["KeyCount"]
     none_left(own_server)
 
 

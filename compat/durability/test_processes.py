@@ -91,6 +91,19 @@ def test_an_interrupted_run_ends_what_it_started(tmp_path, sent):
         drain.join()
 
 
+def test_an_interrupted_demo_ends_what_it_started(tmp_path):
+    demo = subprocess.Popen([BINARY, "demo", "--data", tmp_path / "data"], stderr=subprocess.DEVNULL,
+                            stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        until(lambda: processes(tmp_path), lambda found: found or demo.poll() is not None)
+        assert demo.poll() is None, "the demo started no job"
+        os.killpg(demo.pid, signal.SIGINT)
+        assert demo.wait(timeout=30) == 2
+        assert not processes(tmp_path)
+    finally:
+        demo.kill()
+
+
 def test_an_idle_endpoint_ends_with_a_server_that_is_killed(own_server):
     clients = start(own_server)
     clients.serve("orphan", clients.trained())

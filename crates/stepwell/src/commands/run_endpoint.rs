@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use algorithms::Failure;
 use algorithms::xgboost::inference::Request;
@@ -81,8 +82,13 @@ fn load(
     })
 }
 
-/// Runs a transform job in its folder.
-pub fn transform(folder: &Path, spec: &JobSpec, transform: &Transform) -> Worked {
+/// Runs a transform job in its folder; gives up at the next request once `stop` is set.
+pub fn transform(
+    folder: &Path,
+    spec: &JobSpec,
+    transform: &Transform,
+    stop: &AtomicBool,
+) -> Worked {
     let model = load(&spec.image, folder.join("model"), spec.environment.clone(), None, spec.cpus)?;
     println!("XGBoost {} transforms {} input(s)", model.library_version(), transform.files.len());
     if let Some(warning) = model.warning() {
@@ -91,9 +97,13 @@ pub fn transform(folder: &Path, spec: &JobSpec, transform: &Transform) -> Worked
     for file in &transform.files {
         let input =
             std::fs::read(folder.join("input").join(file)).map_err(|error| disk(file, &error))?;
-        let output =
-            batch::transform(&transform.processing, &input, |body| ask(&model, transform, body))
-                .map_err(|reason| Failure::user(format!("`{file}`: {reason}")))?;
+        let output = batch::transform(&transform.processing, &input, |body| {
+            match stop.load(Ordering::Acquire) {
+                true => Err("stopped".to_owned()),
+                false => ask(&model, transform, body),
+            }
+        })
+        .map_err(|reason| Failure::user(format!("`{file}`: {reason}")))?;
         let path = folder.join("output").join(format!("{file}.out"));
         path.parent()
             .map_or(Ok(()), std::fs::create_dir_all)

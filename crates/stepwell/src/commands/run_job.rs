@@ -152,7 +152,7 @@ pub async fn work(folder: &Path) -> anyhow::Result<ExitCode> {
         Work::Transform(transform) => {
             let (folder, spec, transform) = (folder.clone(), spec.clone(), transform.clone());
             tokio::task::spawn_blocking(move || {
-                super::run_endpoint::transform(&folder, &spec, &transform)
+                super::run_endpoint::transform(&folder, &spec, &transform, &stop)
             })
             .await?
         }
