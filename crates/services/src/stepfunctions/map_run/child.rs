@@ -103,7 +103,7 @@ fn name(run: &str, number: u64) -> String {
     let shared = run.get(..SHARED).unwrap_or(run);
     let (a, b) = (hex::encode(&hash[..2]), hex::encode(&hash[2..4]));
     // The number is in it as it stands, so that no two children can have one name.
-    format!("{shared}{}-8{}-{}", &a[..3], &b[..3], hex::encode(&number[2..]))
+    format!("{shared}4{}-8{}-{}", &a[..3], &b[..3], hex::encode(&number[2..]))
 }
 
 /// The child of a Map run that an execution's ARN names.
