@@ -339,6 +339,23 @@ async fn publish_metrics(context: &Context, key: &str, job: &TrainingJob, log: &
 
 fn point(expression: &regex::Regex, line: &str) -> Option<cloudwatch::Point> {
     let (at, text) = line.split_once('\t')?;
-    let value = expression.captures(text)?.get(1)?.as_str().parse().ok()?;
+    // AWS's expressions take all up to the next blank, and the log writes a tab as `#011`.
+    let found = expression.captures(text)?.get(1)?.as_str();
+    let value = found.split("#011").next()?.parse().ok()?;
     Some(cloudwatch::Point::of(at.parse().ok()?, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_metric_of_a_line_is_a_point() {
+        let line = "1700000000123\t[12]#011train-rmse:31.20533#011validation-rmse:35.11342";
+        for (metric, value) in [("train", 31.20533), ("validation", 35.11342)] {
+            let expression = format!(r".*\[[0-9]+\].*#011{metric}-rmse:(\S+)");
+            let found = point(&regex::Regex::new(&expression).unwrap(), line).unwrap();
+            assert_eq!((found.at, found.sum), (1_700_000_000_123, value));
+        }
+    }
 }
