@@ -8,6 +8,7 @@ mod jsonata_suite;
 mod properties;
 mod recorded;
 mod recorded_histories;
+mod test_state;
 mod world;
 
 /// A file or folder of the reference material that may lie in `shared/` beside the repository.
