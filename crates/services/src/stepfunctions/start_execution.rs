@@ -98,7 +98,7 @@ pub(crate) async fn start(context: &Context, caller: &Caller, new: Start) -> Res
             Err(EngineError::NameTaken(key)) => {
                 // Gone in the meantime: the name is free.
                 let Some(known) = context.engine.summary(key).await? else { continue };
-                if is_same_call(&known, &header, attributes.started_by) {
+                if is_same_call(&known, &header, &attributes, at_end.is_some()) {
                     return Ok(known.header);
                 }
                 let ended = known.stop_time.filter(|_| known.status != Status::Running);
@@ -192,9 +192,11 @@ pub(super) async fn prepare(
     Ok(Ready { header, definition: definition.into(), attributes, at_end: new.at_end })
 }
 
-/// A task that is lent again finds the execution that it has started, whatever became of it.
-fn is_same_call(known: &Summary, asked: &Header, task: Option<Awaiting>) -> bool {
+/// A task that is lent again finds the execution that it has started, whatever became of it. Who would hear
+/// of the end must have started it: an execution tells its end to one.
+fn is_same_call(known: &Summary, asked: &Header, attributes: &Attributes, awaited: bool) -> bool {
+    let task = attributes.started_by;
     let by_the_same_task = task.is_some() && Attributes::of(known).started_by == task;
     let running = known.status == Status::Running && known.header.input == asked.input;
-    by_the_same_task || running
+    by_the_same_task || (running && !awaited)
 }
