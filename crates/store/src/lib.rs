@@ -73,6 +73,25 @@ impl Batch {
         self.tasks.extend(other.tasks);
     }
 
+    /// About how many bytes it writes.
+    pub(crate) fn bytes(&self) -> usize {
+        let of_record =
+            |write: &RecordWrite| write.key.len() + write.value.as_ref().map_or(0, Bytes::len);
+        let of_execution = |write: &ExecutionWrite| match write {
+            ExecutionWrite::Insert(row) | ExecutionWrite::Update(row) => 64 + row.detail.len(),
+            ExecutionWrite::Delete(_) => 64,
+        };
+        let of_task = |write: &TaskWrite| match write {
+            TaskWrite::Add(row) => 32 + row.detail.len(),
+            TaskWrite::Move { .. } | TaskWrite::Done { .. } => 32,
+        };
+        self.records.iter().map(of_record).sum::<usize>()
+            + self.executions.iter().map(of_execution).sum::<usize>()
+            + self.journal.iter().map(|chunk| 16 + chunk.bytes.len()).sum::<usize>()
+            + 32 * self.timers.len()
+            + self.tasks.iter().map(of_task).sum::<usize>()
+    }
+
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()

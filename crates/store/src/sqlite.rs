@@ -3,6 +3,7 @@
 //! A data folder holds `stepwell.db` (with its WAL beside it) and `lock`, which the process that has
 //! the folder open keeps locked; the system lets go of it however the process ends.
 
+mod checkpoints;
 mod database;
 mod folder;
 mod reads;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
 use async_trait::async_trait;
 
+use self::checkpoints::Checkpoints;
 use self::database::Database;
 use self::folder::Held;
 use self::writer::Writer;
@@ -75,7 +77,7 @@ impl Sqlite {
         let readers =
             (0..READERS).map(|_| Database::for_reading(&path)).collect::<Result<_, _>>()?;
         Ok(Sqlite {
-            writes: Writes::Shared(Writer::start(writer)?),
+            writes: Writes::Shared(Writer::start(writer, Checkpoints::start(&path)?)?),
             readers: Arc::new(Readers::new(readers)),
             reserved: Default::default(),
             _held: Some(held),

@@ -72,6 +72,22 @@ impl Database {
         Ok(database)
     }
 
+    /// A connection that carries the WAL into the database.
+    pub(super) fn for_checkpoints(path: &Path) -> Result<Database, StoreError> {
+        let at = path.display().to_string();
+        let connection = Connection::open(path).map_err(|error| failed(&at, &error))?;
+        let database = Database::over(connection, at);
+        database.settings("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")?;
+        Ok(database)
+    }
+
+    /// Carries into the database what can be carried while others read and write.
+    pub(super) fn checkpoint(&self) -> Result<(), StoreError> {
+        self.connection
+            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+            .map_err(|error| failed(&self.at, &error))
+    }
+
     fn over(connection: Connection, at: String) -> Database {
         connection.set_prepared_statement_cache_capacity(64);
         Database { connection, at, words: Default::default(), texts: Default::default() }
@@ -92,13 +108,14 @@ impl Database {
     }
 
     fn prepare_to_write(&mut self) -> Result<(), StoreError> {
-        // `auto_vacuum` must come before the first table. FULL makes each commit wait for the disk;
-        // a checkpoint every 16 MiB of WAL keeps its fsyncs rare beside the commits' own.
+        // `auto_vacuum` must come before the first table. FULL makes each commit wait for the disk.
+        // Checkpoints are done beside (`checkpoints.rs`). They never quite catch up with a writer that does
+        // not pause, so from 32 MiB of WAL on the writer does the little that is left, and begins it anew.
         self.settings(
             "PRAGMA auto_vacuum = INCREMENTAL;
              PRAGMA journal_mode = WAL;
              PRAGMA synchronous = FULL;
-             PRAGMA wal_autocheckpoint = 4096;
+             PRAGMA wal_autocheckpoint = 8192;
              PRAGMA journal_size_limit = 67108864;
              PRAGMA cache_size = -16384;
              PRAGMA temp_store = MEMORY;",

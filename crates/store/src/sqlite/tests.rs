@@ -165,6 +165,24 @@ async fn deleted_rows_give_the_disk_back() {
     assert!(length("copy") < 200_000);
 }
 
+/// Goal: the WAL stays small under a load without pause, and what is in it goes into the database.
+#[tokio::test]
+async fn the_wal_stays_small() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = folder.path().to_str().unwrap();
+    let store = crate::open(url).await.unwrap();
+    let length = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().len();
+    let value = "v".repeat(100_000);
+    for number in 0..600 {
+        store.commit(put("t", &number.to_string(), &value)).await.unwrap();
+    }
+    assert!(length("stepwell.db") > 10 << 20, "{}", length("stepwell.db"));
+    assert!(length("stepwell.db-wal") < 50 << 20, "{}", length("stepwell.db-wal"));
+    drop(store);
+    let store = crate::open(url).await.unwrap();
+    assert_eq!(store.records("t", Scan::prefix("", 999)).await.unwrap().len(), 600);
+}
+
 /// Goal: a copy taken while others write is what was there at one moment.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_is_one_moment() {

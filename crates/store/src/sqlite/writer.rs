@@ -4,6 +4,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::checkpoints::Checkpoints;
 use super::database::Database;
 use crate::{Batch, ExecutionKey, StoreError};
 
@@ -26,12 +27,15 @@ const WAITING_MAX: usize = 1024;
 const GROUP_MAX: usize = 512;
 
 impl Writer {
-    pub(super) fn start(database: Database) -> Result<Writer, StoreError> {
+    pub(super) fn start(
+        database: Database,
+        checkpoints: Checkpoints,
+    ) -> Result<Writer, StoreError> {
         let at = database.at().to_owned();
         let (jobs, receiver) = mpsc::channel(WAITING_MAX);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || run(database, receiver))
+            .spawn(move || run(database, checkpoints, receiver))
             .map_err(|error| StoreError::Unavailable {
                 at: at.clone(),
                 reason: error.to_string(),
@@ -79,7 +83,7 @@ impl Drop for Writer {
     }
 }
 
-fn run(mut database: Database, mut jobs: mpsc::Receiver<Job>) {
+fn run(mut database: Database, mut checkpoints: Checkpoints, mut jobs: mpsc::Receiver<Job>) {
     let mut waiting = Vec::with_capacity(GROUP_MAX);
     loop {
         if jobs.blocking_recv_many(&mut waiting, GROUP_MAX) == 0 {
@@ -101,6 +105,7 @@ fn run(mut database: Database, mut jobs: mpsc::Receiver<Job>) {
                 }
             }
         }
+        checkpoints.committed(group.iter().map(Batch::bytes).sum());
         for (answer, result) in answers.into_iter().zip(database.commit_group(&group)) {
             // Who has stopped waiting finds out by reading.
             let _ = answer.send(result);
