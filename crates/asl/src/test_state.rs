@@ -27,8 +27,8 @@ use crate::event::Tolerance;
 use crate::execution::{Frame, Shared, TOP, items_length};
 use crate::states::Stepper;
 use crate::{
-    Command, Data, Decision, Definition, EventKind, Execution, Failure, Header, Moment, Name,
-    ScheduledTask, error_name,
+    Command, Data, Decision, Definition, EventKind, Execution, Failure, Header, MapRunSpec, Moment,
+    Name, ScheduledTask, error_name,
 };
 
 /// What a state is tested with.
@@ -71,8 +71,9 @@ pub enum Progress {
     Done(Box<Tested>),
     /// A Task asks for this to be done.
     Task(Box<ScheduledTask>),
-    /// A Parallel or a Map awaits the results of its branches or iterations.
-    Children,
+    /// A Parallel or a Map awaits the results of its branches or iterations; a Distributed Map would
+    /// begin this run for them.
+    Children(Option<Box<MapRunSpec>>),
 }
 
 /// What came of a test.
@@ -151,11 +152,12 @@ impl StateTest {
         if let Some(tested) = self.tested(&decision) {
             return Progress::Done(Box::new(tested));
         }
-        let task = decision.commands.into_iter().find_map(|command| match command {
-            Command::ScheduleTask(task) => Some(task),
+        let asks = decision.commands.into_iter().find_map(|command| match command {
+            Command::ScheduleTask(task) => Some(Progress::Task(Box::new(task))),
+            Command::StartMapRun { spec, .. } => Some(Progress::Children(Some(spec))),
             _ => None,
         });
-        task.map_or(Progress::Children, |task| Progress::Task(Box::new(task)))
+        asks.unwrap_or(Progress::Children(None))
     }
 
     /// Answers what [`enter`](StateTest::enter) has asked for: with the result of the state's work, or

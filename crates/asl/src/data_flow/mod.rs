@@ -57,7 +57,8 @@ impl<'a> Place<'a> {
         })
     }
 
-    fn context_object(&self) -> Value {
+    /// The context object as the state sees it here.
+    pub fn context_object(&self) -> Value {
         let execution = self.execution;
         match self.bench {
             Some(bench) => execution.context_under_test(bench, self.frame, self.item, self.token),

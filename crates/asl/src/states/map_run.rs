@@ -95,7 +95,7 @@ impl Stepper<'_> {
             state: visit.state.name.clone(),
             entered_id: visit.entered_id,
             input,
-            context: self.execution.context_object(frame, None, None).into(),
+            context: self.place(frame).context_object().into(),
             variables: self.execution.visible_variables(frame),
             items: map.item_reader.is_none().then_some(items),
             reader_arguments: resolved.reader_arguments,

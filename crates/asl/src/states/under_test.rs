@@ -62,7 +62,8 @@ impl<'e> Stepper<'e> {
     fn select_items(&mut self, items: &Data) {
         let Some(visit) = self.visit(TOP).filter(|_| self.running()).cloned() else { return };
         match &visit.state.kind {
-            Kind::Map(map) if map.item_selector.is_some() => {}
+            // A run evaluates its selector itself.
+            Kind::Map(map) if map.item_selector.is_some() && map.distributed.is_none() => {}
             _ => return,
         }
         let inputs: Result<Vec<Value>, _> = (0..items_length(items.value()))

@@ -77,7 +77,7 @@ fn run(case: &Case) -> Tested {
     };
     match test.enter(moment) {
         Progress::Done(tested) => *tested,
-        Progress::Task(_) | Progress::Children => test.answer(answer, moment),
+        Progress::Task(_) | Progress::Children(_) => test.answer(answer, moment),
     }
 }
 
@@ -148,7 +148,7 @@ fn items_are_shown_as_the_input_has_them() {
     let mut test =
         StateTest::new(definition, "S", Setup { input, ..Setup::default() }).expect("is there");
     let moment = Moment { now: Timestamp(0), seed: 1 };
-    assert!(matches!(test.enter(moment), Progress::Children));
+    assert!(matches!(test.enter(moment), Progress::Children(None)));
     let tested = test.answer(Ok(Data::default()), moment);
     let items = tested.inspection.after_items_path.expect("was written down");
     assert_eq!(items.text(), r#"[1,  "two"]"#);

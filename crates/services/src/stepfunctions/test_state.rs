@@ -5,14 +5,14 @@
 
 mod context_object;
 mod inspection;
-mod item_reader;
+mod items;
 mod mock;
 
 use std::sync::Arc;
 
 use asl::definition::{Kind, Pattern, State};
 use asl::event::TaskTarget;
-use asl::test_state::{Outcome, Progress, Setup, StateTest, Tested};
+use asl::test_state::{Inspection, Outcome, Progress, Setup, StateTest, Tested};
 use asl::{Data, Definition, Failure, Header, ScheduledTask};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -89,8 +89,13 @@ pub(super) async fn test_state(
 
     let moment = context.clock.moment();
     let read = match &request.state_configuration.map_item_reader_data {
-        Some(text) => Some(item_reader::read(&state, text)?),
+        Some(text) => Some(items::read(&state, text)?),
         None => None,
+    };
+    let (read, unreadable) = match read {
+        Some(Err(failure)) => (None, Some(failure)),
+        Some(Ok(read)) => (Some(read), None),
+        None => (None, None),
     };
     let setup = Setup {
         header: header(caller, request.role_arn.as_deref(), &input, moment),
@@ -100,20 +105,37 @@ pub(super) async fn test_state(
         name_in_context: Some(STATE_NAME.to_owned()),
         retries: request.state_configuration.retrier_retry_count.unwrap_or(0),
         failed_iterations: request.state_configuration.map_iteration_failure_count.unwrap_or(0),
-        items_read: read.as_ref().map(|read| read.items.clone()),
+        items_read: read.clone(),
     };
     let header = setup.header.clone();
-    let mut test = StateTest::new(definition, name, setup).ok_or_else(not_found)?;
-    let mut tested = match (test.enter(moment), answer) {
+    let mut test = StateTest::new(definition.clone(), name, setup).ok_or_else(not_found)?;
+    let tested = match (test.enter(moment), answer) {
         (Progress::Done(tested), _) => *tested,
+        (Progress::Children(Some(spec)), Some(answer)) => {
+            let seen = match unreadable {
+                Some(failure) => Err(failure),
+                None => items::inspect(&state, &definition, &spec, read.as_ref(), moment),
+            };
+            let (seen, answer) = match seen {
+                Ok(seen) => (seen, answer),
+                Err(failure) => (Inspection::default(), Err(failure)),
+            };
+            let tested = test.answer(answer, moment);
+            let inspection = Inspection {
+                after_items_pointer: seen.after_items_pointer,
+                after_item_selector: seen.after_item_selector,
+                after_item_batcher: seen.after_item_batcher,
+                ..tested.inspection
+            };
+            Tested { inspection, ..tested }
+        }
         (_, Some(answer)) => test.answer(answer, moment),
         (Progress::Task(task), None) => {
             let answer = call(context, &header, &task).await?;
             test.answer(answer, context.clock.moment())
         }
-        (Progress::Children, None) => return Err(needs_mock(&state)),
+        (Progress::Children(_), None) => return Err(needs_mock(&state)),
     };
-    tested.inspection.after_items_pointer = read.and_then(|read| read.pointed);
     let level = request.inspection_level.as_deref().unwrap_or("INFO");
     let inspection = (level != "INFO").then(|| inspection::shown(&state, &input, &tested));
     Ok(response(tested, inspection))

@@ -7,6 +7,7 @@
 mod child;
 mod csv;
 mod failed;
+mod inputs;
 mod json;
 mod listing;
 mod manifest;
@@ -31,6 +32,7 @@ use self::failed::failure;
 use self::source::Source;
 
 pub(super) use child::find as find_child;
+pub(super) use inputs::{of as inputs_of, read};
 
 /// So many children are started in one commit.
 const PAGE: usize = 500;

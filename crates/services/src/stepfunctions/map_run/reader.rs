@@ -41,6 +41,16 @@ impl Items {
         Items { rows, next: 0, most: u64::MAX, source: "STATE_DATA".to_owned() }
     }
 
+    /// The same items, as if an ItemReader had read them from there.
+    pub fn read_from(self, bucket: &str, key: Option<&str>, spec: &MapRunSpec) -> Items {
+        let most = spec.max_items.filter(|most| *most > 0).unwrap_or(u64::MAX);
+        let source = match key {
+            Some(key) => format!("S3://{bucket}/{key}"),
+            None => format!("S3://{bucket}"),
+        };
+        Items { most, source, ..self }
+    }
+
     /// The next one.
     pub fn next(&mut self) -> Result<Option<MapItem>, Failure> {
         if self.next >= self.most {
@@ -66,7 +76,7 @@ pub(super) struct Format {
 }
 
 impl Format {
-    fn of(reader: &ItemReader) -> Format {
+    pub fn of(reader: &ItemReader) -> Format {
         let named = reader.config.get("InputType").and_then(Value::as_str);
         Format { input_type: named.unwrap_or("JSON").to_owned(), config: reader.config.clone() }
     }
@@ -81,7 +91,11 @@ impl Format {
         if self.input_type == "PARQUET" {
             return parquet::rows(file);
         }
-        let bytes = plain(file)?;
+        self.text_rows(plain(file)?)
+    }
+
+    /// The items in a text.
+    pub fn text_rows(&self, bytes: Box<dyn Read + Send>) -> Result<Rows, Failure> {
         match self.input_type.as_str() {
             "CSV" => csv::rows(bytes, &csv::Dialect::of(self)?),
             "JSON" => json::rows(bytes, self.text("ItemsPointer")),
@@ -138,15 +152,10 @@ pub(super) async fn open(
         return Ok(Items::of_value(items));
     };
     let format = Format::of(reader);
-    let arguments = spec.reader_arguments.as_ref().map_or(&Value::Null, |data| data.value());
-    let bucket = argument(arguments, "Bucket")?;
+    let (bucket, key) = place(reader, spec)?;
     let opener = Opener::new(context, caller);
-    let lists = reader.resource.ends_with(":listObjectsV2");
-    let key = if lists { None } else { Some(argument(arguments, "Key")?) };
-    let source = match &key {
-        Some(key) => format!("S3://{bucket}/{key}"),
-        None => format!("S3://{bucket}"),
-    };
+    let empty = Items::of_value(Value::Null).read_from(&bucket, key.as_deref(), spec);
+    let arguments = spec.reader_arguments.as_ref().map_or(&Value::Null, |data| data.value());
     let prefix = arguments.get("Prefix").and_then(Value::as_str).unwrap_or_default().to_owned();
     let opened = tokio::task::spawn_blocking(move || match key {
         None => listing::rows(opener, bucket, prefix, format),
@@ -154,8 +163,19 @@ pub(super) async fn open(
         Some(key) => format.rows(opener.open(&bucket, &key)?),
     });
     let rows = opened.await.map_err(|error| failed::reader(error.to_string()))??;
-    let most = spec.max_items.filter(|most| *most > 0).unwrap_or(u64::MAX);
-    Ok(Items { rows, next: 0, most, source })
+    Ok(Items { rows, ..empty })
+}
+
+/// The bucket, and the key unless the reader lists objects.
+pub(super) fn place(
+    reader: &ItemReader,
+    spec: &MapRunSpec,
+) -> Result<(String, Option<String>), Failure> {
+    let arguments = spec.reader_arguments.as_ref().map_or(&Value::Null, |data| data.value());
+    let bucket = argument(arguments, "Bucket")?;
+    let lists = reader.resource.ends_with(":listObjectsV2");
+    let key = if lists { None } else { Some(argument(arguments, "Key")?) };
+    Ok((bucket, key))
 }
 
 fn argument(arguments: &Value, name: &str) -> Result<String, Failure> {

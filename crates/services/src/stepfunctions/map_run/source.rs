@@ -50,6 +50,22 @@ impl Source {
         .await
     }
 
+    /// All inputs at once.
+    pub fn all(
+        items: Items,
+        spec: Arc<MapRunSpec>,
+        definition: Arc<Definition>,
+        moment: Moment,
+    ) -> Result<Vec<Value>, Failure> {
+        let (items_taken, exhausted, pending) = (0, false, None);
+        let mut source = Source { items, spec, definition, items_taken, exhausted, pending };
+        let mut inputs = Vec::new();
+        while let Some((input, _)) = source.input(moment)? {
+            inputs.push(input);
+        }
+        Ok(inputs)
+    }
+
     /// The next inputs, at most `limit`.
     pub async fn page(
         mut self,
