@@ -9,6 +9,7 @@ mod clocks;
 mod faults;
 mod journals;
 mod machines;
+mod map_runs;
 mod pipelines;
 mod properties;
 mod stories;

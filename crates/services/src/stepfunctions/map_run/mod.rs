@@ -111,6 +111,9 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn to_its_end(&self) -> Result<(), Error> {
+        if self.spec.redrive_count > 0 {
+            return self.refuse_redrive().await;
+        }
         let Some(map) = self.definition.distributed_map(&self.spec.state) else {
             let cause = format!("The state '{}' is not in the definition.", self.spec.state);
             return self.finish(Err(failure("States.Runtime", cause)), 0).await;
@@ -213,6 +216,16 @@ impl Run<'_> {
         };
         let (spec, definition) = (self.spec.clone(), self.definition.clone());
         Source::new(items, spec, definition, items_taken).await
+    }
+
+    /// A redrive that reaches a Map run fails with a word about it, rather than never to end.
+    async fn refuse_redrive(&self) -> Result<(), Error> {
+        let task = TaskId(self.lease.task.task.0);
+        let cause = "Stepwell cannot redrive a Distributed Map yet; start a new execution.";
+        let failure = failure("States.Runtime", cause);
+        let failed = Trigger::TaskFailed { task, phase: FailedPhase::Run, failure };
+        let (parent, moment) = (self.lease.execution, self.context.clock.moment());
+        Ok(self.context.engine.submit(parent, vec![failed], Batch::default(), moment).await?)
     }
 
     /// Answers the task.
