@@ -11,6 +11,7 @@ use engine::Engine;
 use models::validate::Lengths;
 use store::Store;
 
+use crate::iam::guard::Guard;
 use crate::integrations::Mocks;
 use crate::s3::ObjectStore;
 use crate::sagemaker::runner::Runner;
@@ -86,6 +87,8 @@ pub struct Context {
     pub sagemaker: Arc<Runner>,
     /// What Step Functions does beside answering calls.
     pub stepfunctions: Arc<Background>,
+    /// Whether callers may.
+    pub iam: Arc<Guard>,
     /// The only time and dice.
     pub clock: Arc<dyn Clock>,
     /// Configuration.

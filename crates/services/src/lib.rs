@@ -60,7 +60,10 @@ pub async fn call(
         return Err(Error::unknown_operation(service, operation));
     };
     let caller = sts::resolve(context, caller).await?;
-    (operation.call)(context, &caller, input).await
+    context.iam.check(context, &caller, service, operation.name, &input.members).await?;
+    let answer = (operation.call)(context, &caller, input).await;
+    context.iam.changed(service, operation.name);
+    answer
 }
 
 /// The operation of that name, if we serve it.

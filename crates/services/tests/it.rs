@@ -11,6 +11,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use services::iam::guard::Mode;
 use world::World;
 
 /// One step of a script. Strings may hold `${name}`: what an earlier step saved.
@@ -49,7 +50,11 @@ async fn scripts() {
         let path = entry.unwrap().path();
         let steps: Vec<Step> = serde_json::from_str(&std::fs::read_to_string(&path).unwrap())
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let (world, mut saved) = (World::new().await, HashMap::new());
+        // `*.enforce.json` runs where IAM's refusals are meant.
+        let enforce =
+            path.file_name().is_some_and(|name| name.to_string_lossy().contains(".enforce."));
+        let world = if enforce { World::with_iam(Mode::Enforce).await } else { World::new().await };
+        let mut saved = HashMap::new();
         for (number, step) in steps.into_iter().enumerate() {
             let place = format!("{} step {number}", path.file_name().unwrap().display());
             run(&world, step, &mut saved, &place).await;

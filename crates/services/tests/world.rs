@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use asl::{Moment, Timestamp};
 use serde_json::Value;
+use services::iam::guard::{Guard, Mode};
 use services::s3::ObjectStore;
 use services::sagemaker::runner::{Capacity, Image, Programs, Runner};
 use services::{Caller, Clock, Context, Error, Input, Origin, Settings, integrations};
@@ -60,6 +61,11 @@ pub struct World {
 impl World {
     /// An empty one, at a fixed time.
     pub async fn new() -> World {
+        World::with_iam(Mode::default()).await
+    }
+
+    /// An empty one with what becomes of calls that IAM's policies do not allow.
+    pub async fn with_iam(mode: Mode) -> World {
         let folder = tempfile::tempdir().unwrap();
         let store = store::open("memory:").await.unwrap();
         let hand =
@@ -75,6 +81,7 @@ impl World {
             )),
             store,
             clock: hand.clone(),
+            iam: Arc::new(Guard::new(mode, folder.path())),
             settings: Settings::new("000000000000", folder.path()),
         };
         let context = Arc::new(context);

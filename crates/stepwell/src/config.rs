@@ -29,6 +29,36 @@ pub enum LogFormat {
     Json,
 }
 
+/// What becomes of calls that AWS would refuse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IamMode {
+    /// Nobody asks.
+    Off,
+    /// Nothing is refused; `stepwell iam report` tells what would have been.
+    #[default]
+    Advise,
+    /// They are refused.
+    Enforce,
+}
+
+impl From<IamMode> for services::iam::guard::Mode {
+    fn from(mode: IamMode) -> Self {
+        match mode {
+            IamMode::Off => Self::Off,
+            IamMode::Advise => Self::Advise,
+            IamMode::Enforce => Self::Enforce,
+        }
+    }
+}
+
+/// The `[iam]` table of `stepwell.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct IamFile {
+    mode: Option<IamMode>,
+}
+
 /// The flags of everything that starts a server.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ServerFlags {
@@ -44,6 +74,9 @@ pub struct ServerFlags {
     /// The account of callers whose access key is not an account number [default: 000000000000]
     #[arg(long, value_name = "DIGITS", env = "STEPWELL_ACCOUNT")]
     pub account: Option<String>,
+    /// Calls that IAM's policies do not allow: done unasked, done and told, or refused [default: advise]
+    #[arg(long, value_enum, value_name = "MODE", env = "STEPWELL_IAM")]
+    pub iam: Option<IamMode>,
     /// How log lines look on standard error [default: human]
     #[arg(long, value_enum, env = "STEPWELL_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -83,6 +116,7 @@ struct File {
     data: Option<PathBuf>,
     listen: Option<SocketAddr>,
     account: Option<String>,
+    iam: IamFile,
     log_format: Option<LogFormat>,
     log: Option<String>,
     jobs: Option<usize>,
@@ -107,6 +141,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The default account.
     pub account: String,
+    /// What becomes of calls that AWS would refuse.
+    pub iam: IamMode,
     /// How log lines look.
     pub log_format: LogFormat,
     /// What is logged.
@@ -157,6 +193,7 @@ impl Config {
                 .with_context(|| format!("the data folder `{}`", data.display()))?,
             listen,
             account,
+            iam: flags.iam.or(file.iam.mode).unwrap_or_default(),
             log_format: flags.log_format.or(file.log_format).unwrap_or_default(),
             log: flags.log.clone().or(file.log).unwrap_or_else(|| "info".into()),
             retention: Retention {

@@ -82,6 +82,8 @@ enum Command {
     ///
     /// stepwell eval '$sum(orders.price)' --input @orders.json
     Eval(commands::eval::Flags),
+    /// What IAM's policies say about the calls that were made
+    Iam(commands::iam::Flags),
     /// The supervisor of a job (started by the server)
     #[command(hide = true)]
     RunJob { folder: PathBuf },
@@ -110,6 +112,7 @@ fn main() -> ExitCode {
         Command::Backup(flags) => commands::backup::run(&flags),
         Command::Restore(flags) => commands::restore::run(&flags),
         Command::Eval(flags) => commands::eval::run(&flags),
+        Command::Iam(flags) => commands::iam::run(&flags),
         Command::RunJob { folder } => commands::run_job::supervise(&folder),
         Command::RunWorker { folder } => commands::run_job::work(&folder),
         Command::RunEndpoint { folder } => commands::run_endpoint::run(&folder),

@@ -133,6 +133,7 @@ async fn open(config: &Config) -> anyhow::Result<Arc<Context>> {
         objects,
         sagemaker: Arc::new(Runner::new(Arc::new(OwnPrograms::new(config)?), capacity)),
         clock: Arc::new(SystemClock),
+        iam: Arc::new(services::iam::guard::Guard::new(config.iam.into(), &config.data)),
         settings: Settings::new(&config.account, &config.data)
             .with_limits(config.limits)
             .with_mocks(mocks(config)?),

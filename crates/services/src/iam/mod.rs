@@ -5,8 +5,10 @@
 mod access_keys;
 mod attached_policies;
 mod document;
+pub mod guard;
 mod inline_policies;
 mod list;
+mod managed;
 mod policies;
 pub mod policy;
 mod policy_versions;
@@ -129,6 +131,14 @@ struct User {
     arn: String,
     created_at: i64,
     tags: Vec<Tag>,
+    #[serde(default)]
+    boundary: Option<String>,
+    /// Inline policies: name and JSON text, by name.
+    #[serde(default)]
+    inline: std::collections::BTreeMap<String, String>,
+    /// ARNs of attached policies, in the order they were attached.
+    #[serde(default)]
+    attached: Vec<String>,
 }
 
 /// One tag.

@@ -6,8 +6,8 @@ use store::Scan;
 use super::document::{self, Kind};
 use super::list::{self, End};
 use super::{
-    POLICIES, Policy, PolicyVersion, ROLES, Tag, arn, delete_conflict, key, no_such_entity, root,
-    seconds, unique_id,
+    POLICIES, Policy, PolicyVersion, ROLES, Tag, arn, delete_conflict, key, managed,
+    no_such_entity, root, seconds, unique_id,
 };
 use crate::record::Found;
 use crate::{Caller, Context, Error};
@@ -117,6 +117,9 @@ pub(super) async fn find(
     caller: &Caller,
     policy_arn: &str,
 ) -> Result<Found<Policy>, Error> {
+    if let Some(value) = managed::find(policy_arn) {
+        return Ok(Found { key: policy_arn.to_owned(), value, version: 0 });
+    }
     let name = policy_arn.rsplit('/').next().unwrap_or_default();
     let found = POLICIES.get(context, &key(&caller.account, name)).await?;
     found.filter(|found| found.value.arn == policy_arn).ok_or_else(|| missing(policy_arn))
@@ -130,13 +133,20 @@ pub(super) async fn change<R>(
     change: impl FnMut(&mut Policy) -> Result<R, Error> + Send,
 ) -> Result<R, Error> {
     let found = find(context, caller, policy_arn).await?;
+    if is_of_aws(policy_arn) {
+        return Err(Error::new(
+            "AccessDenied",
+            format!("Policy {policy_arn} is managed by AWS and cannot be changed."),
+        )
+        .with_status(403));
+    }
     POLICIES.update(context, &found.key, change).await?.ok_or_else(|| missing(policy_arn))
 }
 
 fn missing(policy_arn: &str) -> Error {
     if is_of_aws(policy_arn) {
         return no_such_entity(format!(
-            "Policy {policy_arn} is one of AWS's: it can be attached, its document is not stored here."
+            "Policy {policy_arn} is one of AWS's that is not known here: it can be attached and grants nothing."
         ));
     }
     no_such_entity(format!("Policy {policy_arn} does not exist or is not attachable."))
@@ -186,7 +196,7 @@ pub(super) struct ListResponse {
     end: End,
 }
 
-/// The account's policies; AWS's own are not stored and not listed.
+/// The account's policies and AWS's.
 pub(super) async fn list_policies(
     context: &Context,
     caller: &Caller,
@@ -197,9 +207,16 @@ pub(super) async fn list_policies(
     let scan = Scan::prefix(key(&caller.account, ""), usize::MAX >> 1);
     let mut policies: Vec<Policy> =
         POLICIES.list(context, scan).await?.into_iter().map(|found| found.value).collect();
+    let scope = request.scope.as_deref().unwrap_or("All");
+    if scope == "AWS" {
+        policies.clear();
+    }
+    if scope != "Local" {
+        policies.extend(managed::all(crate::arn::partition(&caller.region)));
+        policies.sort_by(|one, other| one.name.cmp(&other.name));
+    }
     policies.retain(|policy| {
-        request.scope.as_deref() != Some("AWS")
-            && policy.path.starts_with(&request.path_prefix)
+        policy.path.starts_with(&request.path_prefix)
             && (!request.only_attached || count(&policy.arn) > 0)
     });
     let (page, end) =
@@ -217,6 +234,11 @@ pub(super) async fn delete_policy(
     request: ByArn,
 ) -> Result<(), Error> {
     let found = find(context, caller, &request.policy_arn).await?;
+    if is_of_aws(&request.policy_arn) {
+        let message =
+            format!("Policy {} is managed by AWS and cannot be deleted.", request.policy_arn);
+        return Err(Error::new("AccessDenied", message).with_status(403));
+    }
     if attachments(context, caller).await?.contains(&found.value.arn) {
         return Err(delete_conflict("Cannot delete a policy attached to entities."));
     }

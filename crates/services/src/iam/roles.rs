@@ -12,7 +12,7 @@ use super::{
     unique_id,
 };
 use crate::record::Found;
-use crate::{Caller, Context, Error};
+use crate::{Caller, Context, Error, Origin};
 
 /// The role of callers who are nobody in particular.
 const DEFAULT_ROLE: &str = "stepwell";
@@ -126,6 +126,32 @@ pub(crate) async fn find_role(
     ROLES.get(context, &key).await?.ok_or_else(|| missing(name))
 }
 
+/// A role of the owner's account, without making the default one; none if there is no such role.
+pub(super) async fn known(
+    context: &Context,
+    owner: &Caller,
+    name: &str,
+) -> Result<Option<Role>, Error> {
+    let found = ROLES.get(context, &key(&owner.account, name)).await?.map(|found| found.value);
+    Ok(found.or_else(|| (name == DEFAULT_ROLE).then(|| default_role(context, owner))))
+}
+
+/// Whoever owns things in an account, for a look at them; the region gives the partition alone.
+pub(super) fn owner(account: &str, arn: &str) -> Caller {
+    let region = match arn.split(':').nth(1) {
+        Some("aws-cn") => "cn-north-1",
+        Some("aws-us-gov") => "us-gov-west-1",
+        _ => "us-east-1",
+    };
+    Caller {
+        account: account.to_owned(),
+        region: region.to_owned(),
+        arn: String::new(),
+        access_key: None,
+        origin: Origin::Service,
+    }
+}
+
 fn default_role(context: &Context, caller: &Caller) -> Role {
     let moment = context.clock.moment();
     let trust = json!({
@@ -148,7 +174,8 @@ fn default_role(context: &Context, caller: &Caller) -> Role {
         boundary: None,
         tags: Vec::new(),
         inline: Default::default(),
-        attached: Vec::new(),
+        // Whoever sits at the machine may do everything, unless they detach it.
+        attached: vec!["arn:aws:iam::aws:policy/AdministratorAccess".to_owned()],
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) struct CreateRequest {
     #[serde(default = "root")]
     path: String,
     user_name: String,
+    permissions_boundary: Option<String>,
     #[serde(default)]
     tags: Vec<Tag>,
 }
@@ -65,6 +66,9 @@ pub(super) async fn create_user(
         path: request.path,
         created_at: moment.now.0,
         tags: request.tags,
+        boundary: request.permissions_boundary,
+        inline: Default::default(),
+        attached: Vec::new(),
     };
     if USERS.insert(context, &key(&caller.account, &user.name), &user).await? {
         Ok(UserResponse { user: user.into() })

@@ -60,6 +60,10 @@ impl World {
             sagemaker: Arc::new(Runner::new(Arc::new(NoPrograms), capacity)),
             store,
             clock: Arc::new(Ticking(AtomicI64::new(0))),
+            iam: Arc::new(crate::iam::guard::Guard::new(
+                crate::iam::guard::Mode::default(),
+                folder.path(),
+            )),
             settings: Settings::new("000000000000", folder.path()),
         };
         let world = World { context: Arc::new(context), caller: caller("000000000000"), folder };

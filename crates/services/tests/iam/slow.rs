@@ -277,9 +277,12 @@ fn moment(text: &str) -> Option<f64> {
     if text.len() > 4 && text.parse::<f64>().is_ok() {
         return text.parse().ok();
     }
-    let full = "0000-01-01T00:00:00Z";
-    let full =
-        if text.len() < 11 { format!("{text}{}", &full[text.len()..]) } else { text.to_owned() };
+    let full = match text.len() {
+        4 => format!("{text}-01-01T00:00:00Z"),
+        7 => format!("{text}-01T00:00:00Z"),
+        10 => format!("{text}T00:00:00Z"),
+        _ => text.to_owned(),
+    };
     full.parse::<jiff::Timestamp>().ok().map(|stamp| stamp.as_second() as f64)
 }
 

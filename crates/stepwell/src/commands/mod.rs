@@ -7,6 +7,7 @@ pub mod describe;
 pub mod env;
 pub mod eval;
 pub mod history;
+pub mod iam;
 pub mod list;
 pub mod logs;
 pub mod restore;

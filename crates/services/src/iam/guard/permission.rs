@@ -1,0 +1,424 @@
+//! What an operation needs: its IAM action, the resources it touches, the condition keys its request
+//! sets, the roles it hands on.
+//!
+//! Most follows from the request: `states:StopExecution` on the ARN it names. [`RULES`] has the others.
+
+use serde_json::Value;
+
+use crate::{Caller, arn};
+
+/// One permission that a call needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// `sagemaker:CreateTrainingJob`.
+    pub action: String,
+    /// An ARN, or `*` for an action without resource.
+    pub resource: String,
+    /// Condition keys of this permission alone.
+    pub keys: Vec<(String, Vec<String>)>,
+}
+
+/// What an operation needs that does not follow from its name and request.
+struct Rule {
+    service: &'static str,
+    operation: &'static str,
+    /// With its prefix; empty for `PREFIX:OPERATION`.
+    action: &'static str,
+    /// An ARN from its resource on; `{Member}` is that member's text. Beginning with `:` it is put
+    /// behind `arn:PARTITION`, else behind `arn:PARTITION:SERVICE:REGION:ACCOUNT:`.
+    resource: &'static str,
+}
+
+const fn rule(
+    service: &'static str,
+    operation: &'static str,
+    action: &'static str,
+    resource: &'static str,
+) -> Rule {
+    Rule { service, operation, action, resource }
+}
+
+const BUCKET: &str = ":s3:::{Bucket}";
+const OBJECT: &str = ":s3:::{Bucket}/{Key}";
+const SOURCE: &str = ":s3:::{CopySource}";
+const ROLE: &str = ":iam::{account}:role/{RoleName}";
+const NEW_ROLE: &str = ":iam::{account}:role{Path}{RoleName}";
+const USER: &str = ":iam::{account}:user/{UserName}";
+const NEW_USER: &str = ":iam::{account}:user{Path}{UserName}";
+const GROUP: &str = ":iam::{account}:group/{GroupName}";
+const LOG_GROUP: &str = "log-group:{logGroupName}:log-stream:";
+const LOG_STREAM: &str = "log-group:{logGroupName}:log-stream:{logStreamName}";
+
+/// Rows of one service and operation add up.
+#[rustfmt::skip]
+const RULES: &[Rule] = &[
+    rule("stepfunctions", "CreateStateMachine", "", "stateMachine:{name}"),
+    rule("stepfunctions", "CreateActivity", "", "activity:{name}"),
+    rule("stepfunctions", "ValidateStateMachineDefinition", "", "*"),
+    rule("stepfunctions", "TestState", "", "*"),
+    rule("stepfunctions", "DescribeStateMachineForExecution", "", "{executionArn}"),
+
+    rule("sagemaker", "CreateTrainingJob", "", "training-job/{TrainingJobName}"),
+    rule("sagemaker", "DescribeTrainingJob", "", "training-job/{TrainingJobName}"),
+    rule("sagemaker", "StopTrainingJob", "", "training-job/{TrainingJobName}"),
+    rule("sagemaker", "CreateTransformJob", "", "transform-job/{TransformJobName}"),
+    rule("sagemaker", "DescribeTransformJob", "", "transform-job/{TransformJobName}"),
+    rule("sagemaker", "StopTransformJob", "", "transform-job/{TransformJobName}"),
+    rule("sagemaker", "CreateProcessingJob", "", "processing-job/{ProcessingJobName}"),
+    rule("sagemaker", "DescribeProcessingJob", "", "processing-job/{ProcessingJobName}"),
+    rule("sagemaker", "StopProcessingJob", "", "processing-job/{ProcessingJobName}"),
+    rule("sagemaker", "CreateHyperParameterTuningJob", "", "hyper-parameter-tuning-job/{HyperParameterTuningJobName}"),
+    rule("sagemaker", "DescribeHyperParameterTuningJob", "", "hyper-parameter-tuning-job/{HyperParameterTuningJobName}"),
+    rule("sagemaker", "StopHyperParameterTuningJob", "", "hyper-parameter-tuning-job/{HyperParameterTuningJobName}"),
+    rule("sagemaker", "CreateModel", "", "model/{ModelName}"),
+    rule("sagemaker", "DescribeModel", "", "model/{ModelName}"),
+    rule("sagemaker", "DeleteModel", "", "model/{ModelName}"),
+    rule("sagemaker", "CreateEndpointConfig", "", "endpoint-config/{EndpointConfigName}"),
+    rule("sagemaker", "DescribeEndpointConfig", "", "endpoint-config/{EndpointConfigName}"),
+    rule("sagemaker", "DeleteEndpointConfig", "", "endpoint-config/{EndpointConfigName}"),
+    rule("sagemaker", "CreateEndpoint", "", "endpoint/{EndpointName}"),
+    rule("sagemaker", "CreateEndpoint", "", "endpoint-config/{EndpointConfigName}"),
+    rule("sagemaker", "UpdateEndpoint", "", "endpoint/{EndpointName}"),
+    rule("sagemaker", "UpdateEndpoint", "", "endpoint-config/{EndpointConfigName}"),
+    rule("sagemaker", "DescribeEndpoint", "", "endpoint/{EndpointName}"),
+    rule("sagemaker", "DeleteEndpoint", "", "endpoint/{EndpointName}"),
+    rule("sagemaker-runtime", "InvokeEndpoint", "", "endpoint/{EndpointName}"),
+
+    rule("s3", "GetObject", "", OBJECT),
+    rule("s3", "HeadObject", "s3:GetObject", OBJECT),
+    rule("s3", "GetObjectAttributes", "s3:GetObject", OBJECT),
+    rule("s3", "GetObjectAttributes", "", OBJECT),
+    rule("s3", "PutObject", "", OBJECT),
+    rule("s3", "CreateMultipartUpload", "s3:PutObject", OBJECT),
+    rule("s3", "UploadPart", "s3:PutObject", OBJECT),
+    rule("s3", "CompleteMultipartUpload", "s3:PutObject", OBJECT),
+    rule("s3", "AbortMultipartUpload", "", OBJECT),
+    rule("s3", "ListParts", "s3:ListMultipartUploadParts", OBJECT),
+    rule("s3", "CopyObject", "s3:PutObject", OBJECT),
+    rule("s3", "CopyObject", "s3:GetObject", SOURCE),
+    rule("s3", "UploadPartCopy", "s3:PutObject", OBJECT),
+    rule("s3", "UploadPartCopy", "s3:GetObject", SOURCE),
+    rule("s3", "DeleteObject", "", OBJECT),
+    rule("s3", "DeleteObjects", "s3:DeleteObject", ":s3:::{Bucket}/{Delete.Objects.Key}"),
+    rule("s3", "GetObjectTagging", "", OBJECT),
+    rule("s3", "PutObjectTagging", "", OBJECT),
+    rule("s3", "DeleteObjectTagging", "", OBJECT),
+    rule("s3", "GetObjectAcl", "", OBJECT),
+    rule("s3", "ListBuckets", "s3:ListAllMyBuckets", ":s3:::*"),
+    rule("s3", "HeadBucket", "s3:ListBucket", BUCKET),
+    rule("s3", "ListObjects", "s3:ListBucket", BUCKET),
+    rule("s3", "ListObjectsV2", "s3:ListBucket", BUCKET),
+    rule("s3", "ListMultipartUploads", "s3:ListBucketMultipartUploads", BUCKET),
+    rule("s3", "DeleteBucketTagging", "s3:PutBucketTagging", BUCKET),
+    rule("s3", "GetBucketAccelerateConfiguration", "s3:GetAccelerateConfiguration", BUCKET),
+    rule("s3", "GetBucketCors", "s3:GetBucketCORS", BUCKET),
+    rule("s3", "GetBucketEncryption", "s3:GetEncryptionConfiguration", BUCKET),
+    rule("s3", "GetBucketLifecycleConfiguration", "s3:GetLifecycleConfiguration", BUCKET),
+    rule("s3", "GetBucketNotificationConfiguration", "s3:GetBucketNotification", BUCKET),
+    rule("s3", "GetBucketReplication", "s3:GetReplicationConfiguration", BUCKET),
+    rule("s3", "GetObjectLockConfiguration", "s3:GetBucketObjectLockConfiguration", BUCKET),
+    rule("s3", "GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock", BUCKET),
+
+    rule("logs", "CreateLogGroup", "", LOG_GROUP),
+    rule("logs", "DeleteLogGroup", "", LOG_GROUP),
+    rule("logs", "DescribeLogGroups", "", "log-group::log-stream:"),
+    rule("logs", "PutRetentionPolicy", "", LOG_GROUP),
+    rule("logs", "DeleteRetentionPolicy", "", LOG_GROUP),
+    rule("logs", "CreateLogStream", "", LOG_GROUP),
+    rule("logs", "DescribeLogStreams", "", LOG_GROUP),
+    rule("logs", "FilterLogEvents", "", LOG_GROUP),
+    rule("logs", "DeleteLogStream", "", LOG_STREAM),
+    rule("logs", "PutLogEvents", "", LOG_STREAM),
+    rule("logs", "GetLogEvents", "", LOG_STREAM),
+
+    rule("iam", "CreateRole", "", NEW_ROLE),
+    rule("iam", "CreateUser", "", NEW_USER),
+    rule("iam", "CreatePolicy", "", ":iam::{account}:policy{Path}{PolicyName}"),
+    rule("iam", "AttachRolePolicy", "", ROLE),
+    rule("iam", "DetachRolePolicy", "", ROLE),
+    rule("iam", "AttachUserPolicy", "", USER),
+    rule("iam", "DetachUserPolicy", "", USER),
+    rule("iam", "SimulateCustomPolicy", "", "*"),
+    rule("iam", "SimulatePrincipalPolicy", "", "{PolicySourceArn}"),
+
+    rule("lambda", "Invoke", "lambda:InvokeFunction", "function:{FunctionName}"),
+];
+
+/// Operations that everyone may call, as on AWS.
+const FREE: &[(&str, &str)] = &[("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")];
+
+/// Roles that an operation hands on: the member that names the role and the service that gets it.
+#[rustfmt::skip]
+const PASSES: &[(&str, &str, &str, &str)] = &[
+    ("stepfunctions", "CreateStateMachine", "roleArn", "states.amazonaws.com"),
+    ("stepfunctions", "UpdateStateMachine", "roleArn", "states.amazonaws.com"),
+    ("stepfunctions", "TestState", "roleArn", "states.amazonaws.com"),
+    ("sagemaker", "CreateTrainingJob", "RoleArn", "sagemaker.amazonaws.com"),
+    ("sagemaker", "CreateProcessingJob", "RoleArn", "sagemaker.amazonaws.com"),
+    ("sagemaker", "CreateModel", "ExecutionRoleArn", "sagemaker.amazonaws.com"),
+    ("sagemaker", "CreateEndpointConfig", "ExecutionRoleArn", "sagemaker.amazonaws.com"),
+    ("sagemaker", "CreateHyperParameterTuningJob", "TrainingJobDefinition.RoleArn", "sagemaker.amazonaws.com"),
+    ("lambda", "CreateFunction", "Role", "lambda.amazonaws.com"),
+];
+
+/// The prefix of a service's actions.
+fn prefix(service: &str) -> &str {
+    match service {
+        "stepfunctions" => "states",
+        "sagemaker-runtime" | "sagemaker-featurestore-runtime" | "sagemaker-metrics" => "sagemaker",
+        other => other,
+    }
+}
+
+/// Everything the call needs, in the order AWS would refuse it.
+pub fn needed(service: &str, operation: &str, caller: &Caller, members: &Value) -> Vec<Need> {
+    if FREE.contains(&(service, operation)) {
+        return Vec::new();
+    }
+    let prefix = prefix(service);
+    let own = || format!("{prefix}:{operation}");
+    let keys = request_keys(service, members);
+    let mut needs = Vec::with_capacity(2);
+    let rules = RULES.iter().filter(|rule| rule.service == service && rule.operation == operation);
+    for rule in rules {
+        let action = if rule.action.is_empty() { own() } else { rule.action.to_owned() };
+        for resource in resources(rule.resource, prefix, caller, members) {
+            needs.push(Need { action: action.clone(), resource, keys: keys.clone() });
+        }
+    }
+    if needs.is_empty() {
+        let resource = named(service, caller, members).unwrap_or_else(|| "*".to_owned());
+        needs.push(Need { action: own(), resource, keys });
+    }
+    for (_, _, member, to) in PASSES.iter().filter(|pass| (pass.0, pass.1) == (service, operation))
+    {
+        for role in texts(members, member) {
+            let keys = vec![("iam:PassedToService".to_owned(), vec![(*to).to_owned()])];
+            needs.push(Need { action: "iam:PassRole".to_owned(), resource: role, keys });
+        }
+    }
+    needs
+}
+
+/// What a request names when no rule says what it touches.
+fn named(service: &str, caller: &Caller, members: &Value) -> Option<String> {
+    let has = |name: &str| members[name].is_string();
+    let template = match service {
+        "s3" if has("Key") => OBJECT,
+        "s3" => BUCKET,
+        "iam" if has("RoleName") => ROLE,
+        "iam" if has("UserName") => USER,
+        "iam" if has("GroupName") => GROUP,
+        "lambda" if has("FunctionName") => "function:{FunctionName}",
+        "dynamodb" if has("TableName") => "table/{TableName}",
+        "sqs" if has("QueueUrl") => "{QueueUrl}",
+        _ => {
+            let members = members.as_object()?;
+            let arn = |(name, value): (&String, &Value)| {
+                let text = value.as_str().filter(|text| text.starts_with("arn:"));
+                text.filter(|_| name.ends_with("Arn") || name.ends_with("ARN")).map(str::to_owned)
+            };
+            return members.iter().filter(|(name, _)| !name.contains("ole")).find_map(arn);
+        }
+    };
+    resources(template, prefix(service), caller, members).into_iter().next()
+}
+
+/// The ARNs a template stands for: one for each value of a member that is a list.
+fn resources(template: &str, prefix: &str, caller: &Caller, members: &Value) -> Vec<String> {
+    if template == "*" {
+        return vec!["*".to_owned()];
+    }
+    let mut made = vec![String::new()];
+    let mut rest = template;
+    while let Some((before, tail)) = rest.split_once('{') {
+        let Some((name, after)) = tail.split_once('}') else { break };
+        let values = match name {
+            "account" => vec![caller.account.clone()],
+            "CopySource" => texts(members, name).iter().map(|source| copied(source)).collect(),
+            // IAM's paths are `/` unless given.
+            "Path" if members[name].is_null() => vec!["/".to_owned()],
+            // SageMaker's ARNs are in small letters.
+            _ if prefix == "sagemaker" => {
+                texts(members, name).iter().map(|text| text.to_lowercase()).collect()
+            }
+            _ => texts(members, name),
+        };
+        made = made
+            .iter()
+            .flat_map(|made| values.iter().map(move |value| format!("{made}{before}{value}")))
+            .collect();
+        rest = after;
+    }
+    let finish = |made: String| {
+        let text = format!("{made}{rest}");
+        let partition = arn::partition(&caller.region);
+        if let Some(url) = text.strip_prefix("http") {
+            let name = url.rsplit('/').next().unwrap_or_default();
+            return arn::arn(prefix, &caller.region, &caller.account, name);
+        }
+        match text.strip_prefix(':') {
+            _ if text.starts_with("arn:") => text,
+            Some(full) => format!("arn:{partition}:{full}"),
+            None => arn::arn(prefix, &caller.region, &caller.account, &text),
+        }
+    };
+    made.into_iter().map(finish).collect()
+}
+
+/// `bucket/key` of a copy's source, which may be percent-encoded and name a version.
+fn copied(source: &str) -> String {
+    let source = source.trim_start_matches('/');
+    let source = source.split_once("?versionId=").map_or(source, |(source, _)| source);
+    percent_encoding::percent_decode_str(source).decode_utf8_lossy().into_owned()
+}
+
+/// The texts at a path of members, through lists.
+fn texts(members: &Value, path: &str) -> Vec<String> {
+    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+    match (&members[name], rest) {
+        (Value::String(text), None) => vec![text.clone()],
+        (Value::Array(items), Some(rest)) => {
+            items.iter().flat_map(|item| texts(item, rest)).collect()
+        }
+        (value, Some(rest)) => texts(value, rest),
+        _ => Vec::new(),
+    }
+}
+
+/// The condition keys that the request itself sets.
+fn request_keys(service: &str, members: &Value) -> Vec<(String, Vec<String>)> {
+    let mut keys = Vec::new();
+    let text = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let mut tags: Vec<(String, String)> = Vec::new();
+    for member in ["tags", "Tags"] {
+        match &members[member] {
+            Value::Array(items) => tags.extend(items.iter().filter_map(|tag| {
+                let part =
+                    |small: &str, large: &str| text(&tag[small]).or_else(|| text(&tag[large]));
+                Some((part("key", "Key")?, part("value", "Value").unwrap_or_default()))
+            })),
+            Value::Object(map) => {
+                tags.extend(map.iter().filter_map(|(key, value)| Some((key.clone(), text(value)?))))
+            }
+            _ => {}
+        }
+    }
+    let mut tag_keys: Vec<String> = tags.iter().map(|(key, _)| key.clone()).collect();
+    for member in ["tagKeys", "TagKeys"] {
+        tag_keys.extend(members[member].as_array().into_iter().flatten().filter_map(text));
+    }
+    keys.extend(
+        tags.into_iter().map(|(key, value)| (format!("aws:RequestTag/{key}"), vec![value])),
+    );
+    if !tag_keys.is_empty() {
+        keys.push(("aws:TagKeys".to_owned(), tag_keys));
+    }
+    let own: &[(&str, &str)] = match service {
+        "s3" => {
+            &[("s3:prefix", "Prefix"), ("s3:delimiter", "Delimiter"), ("s3:max-keys", "MaxKeys")]
+        }
+        "iam" => {
+            &[("iam:PolicyARN", "PolicyArn"), ("iam:PermissionsBoundary", "PermissionsBoundary")]
+        }
+        "sts" => &[("sts:ExternalId", "ExternalId"), ("sts:RoleSessionName", "RoleSessionName")],
+        _ => &[],
+    };
+    for (key, member) in own {
+        keys.extend(text(&members[*member]).map(|value| ((*key).to_owned(), vec![value])));
+    }
+    keys
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Origin;
+    use serde_json::json;
+
+    fn told(service: &str, operation: &str, members: Value) -> Vec<String> {
+        let caller = Caller {
+            account: "123456789012".into(),
+            region: "us-east-1".into(),
+            arn: String::new(),
+            access_key: None,
+            origin: Origin::Client,
+        };
+        let needs = needed(service, operation, &caller, &members);
+        needs.iter().map(|need| format!("{} {}", need.action, need.resource)).collect()
+    }
+
+    #[test]
+    fn operations_need_what_aws_documents() {
+        let machine = "arn:aws:states:us-east-1:123456789012:stateMachine:m";
+        let role = "arn:aws:iam::123456789012:role/work";
+        let cases = [
+            (
+                told("stepfunctions", "StartExecution", json!({ "stateMachineArn": machine })),
+                vec!["states:StartExecution arn:aws:states:us-east-1:123456789012:stateMachine:m"],
+            ),
+            (
+                told(
+                    "stepfunctions",
+                    "CreateStateMachine",
+                    json!({ "name": "m", "roleArn": role }),
+                ),
+                vec![
+                    "states:CreateStateMachine arn:aws:states:us-east-1:123456789012:stateMachine:m",
+                    "iam:PassRole arn:aws:iam::123456789012:role/work",
+                ],
+            ),
+            (
+                told("stepfunctions", "ListStateMachines", json!({})),
+                vec!["states:ListStateMachines *"],
+            ),
+            (
+                told(
+                    "sagemaker",
+                    "CreateModel",
+                    json!({ "ModelName": "M", "ExecutionRoleArn": role }),
+                ),
+                vec![
+                    "sagemaker:CreateModel arn:aws:sagemaker:us-east-1:123456789012:model/m",
+                    "iam:PassRole arn:aws:iam::123456789012:role/work",
+                ],
+            ),
+            (
+                told("s3", "HeadObject", json!({ "Bucket": "b", "Key": "a/k" })),
+                vec!["s3:GetObject arn:aws:s3:::b/a/k"],
+            ),
+            (
+                told(
+                    "s3",
+                    "CopyObject",
+                    json!({ "Bucket": "b", "Key": "k", "CopySource": "/c/a%20b" }),
+                ),
+                vec!["s3:PutObject arn:aws:s3:::b/k", "s3:GetObject arn:aws:s3:::c/a b"],
+            ),
+            (
+                told(
+                    "s3",
+                    "DeleteObjects",
+                    json!({ "Bucket": "b", "Delete": { "Objects": [{ "Key": "x" }, { "Key": "y" }] } }),
+                ),
+                vec!["s3:DeleteObject arn:aws:s3:::b/x", "s3:DeleteObject arn:aws:s3:::b/y"],
+            ),
+            (
+                told("s3", "GetBucketVersioning", json!({ "Bucket": "b" })),
+                vec!["s3:GetBucketVersioning arn:aws:s3:::b"],
+            ),
+            (
+                told("iam", "CreateRole", json!({ "RoleName": "r" })),
+                vec!["iam:CreateRole arn:aws:iam::123456789012:role/r"],
+            ),
+            (told("sts", "GetCallerIdentity", json!({})), vec![]),
+        ];
+        for (is, wanted) in cases {
+            assert_eq!(is, wanted);
+        }
+    }
+}
