@@ -141,6 +141,9 @@ const RULES: &[Rule] = &[
     rule("iam", "SimulateCustomPolicy", "", "*"),
     rule("iam", "SimulatePrincipalPolicy", "", "{PolicySourceArn}"),
 
+    rule("sts", "AssumeRole", "", "{RoleArn}"),
+    rule("sts", "AssumeRoleWithWebIdentity", "", "{RoleArn}"),
+
     rule("lambda", "Invoke", "lambda:InvokeFunction", "function:{FunctionName}"),
 ];
 
