@@ -205,6 +205,7 @@ impl World {
 
     /// Runs until everything has ended and nothing is owed.
     pub fn run(mut self) -> properties::Ends {
+        let mut crashes = 0;
         for step in 0..STEPS_MAX {
             if step == CRUEL_STEPS {
                 self.faults = false;
@@ -218,7 +219,8 @@ impl World {
                 }
                 return properties::ends(&self);
             }
-            if step % 64 == 0 {
+            if step % 256 == 0 || crashes != self.crashes {
+                crashes = self.crashes;
                 properties::check_all(&self);
             }
         }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ffi, params};
 
 use crate::{
@@ -90,6 +91,9 @@ impl Database {
 
     fn over(connection: Connection, at: String) -> Database {
         connection.set_prepared_statement_cache_capacity(64);
+        // Else SQLite plans a statement anew whenever a bound it compares by has another value. It is a
+        // matter of speed only, so a library that does not know the setting is none the worse.
+        let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true);
         Database { connection, at, words: Default::default(), texts: Default::default() }
     }
 
