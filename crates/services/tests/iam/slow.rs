@@ -161,8 +161,9 @@ fn letters(pattern: &str, case: &Case, variables: bool, wildcards: bool) -> Opti
     let mut at = 0;
     while at < letters.len() {
         let close = letters[at..].iter().position(|letter| *letter == '}');
-        if variables && letters[at] == '$' && letters.get(at + 1) == Some(&'{') && close.is_some() {
-            let close = at + close.unwrap();
+        let opens = variables && letters[at] == '$' && letters.get(at + 1) == Some(&'{');
+        if opens && let Some(close) = close {
+            let close = at + close;
             let inside: String = letters[at + 2..close].iter().collect();
             at = close + 1;
             if ["*", "?", "$"].contains(&inside.as_str()) {

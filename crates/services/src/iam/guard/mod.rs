@@ -85,29 +85,6 @@ impl Guard {
         Ok(())
     }
 
-    /// Whether a role may do something to a resource, whatever operation asks; the refusal's text if not.
-    ///
-    /// # Errors
-    /// The store's.
-    pub(crate) async fn allows(
-        &self,
-        context: &Context,
-        caller: &Caller,
-        action: &str,
-        resource: &str,
-    ) -> Result<(), Error> {
-        if self.mode == Mode::Off {
-            return Ok(());
-        }
-        let need =
-            Need { action: action.to_owned(), resource: resource.to_owned(), keys: Vec::new() };
-        let subject = self.subjects.of(context, caller).await?;
-        match self.refusal(context, caller, &subject, &need).await? {
-            Some(refusal) => self.refuse(context, caller, "s3", &need, refusal),
-            None => Ok(()),
-        }
-    }
-
     /// To be told when IAM's objects may have changed.
     pub(crate) fn changed(&self, service: &str, operation: &str) {
         let reads = ["Get", "List", "Simulate"].iter().any(|word| operation.starts_with(word));
