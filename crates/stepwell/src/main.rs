@@ -4,6 +4,7 @@ mod client;
 mod clock;
 mod commands;
 mod config;
+mod examples;
 mod folder;
 mod log;
 mod programs;
@@ -22,19 +23,11 @@ use config::ServerFlags;
 /// One server answers boto3, the AWS CLI and the Step Functions and SageMaker SDKs: jobs really train,
 /// endpoints really serve, executions survive a crash.
 #[derive(Parser)]
-#[command(name = "stepwell", version, arg_required_else_help = true, after_long_help = EXAMPLES)]
+#[command(name = "stepwell", version, arg_required_else_help = true, after_long_help = examples::ALL)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
-
-const EXAMPLES: &str = "\
-Examples:
-  stepwell demo                                   train, deploy and ask a model, end to end
-  stepwell serve                                  serve on http://127.0.0.1:4566, data in ./.stepwell
-  eval \"$(stepwell env)\"                          point this shell's AWS clients at the server
-  stepwell run hello.asl.json --input '{\"a\": 1}'  run a state machine without a server
-  stepwell history EXECUTION_ARN                  what an execution did";
 
 #[derive(Subcommand)]
 enum Command {
@@ -42,32 +35,43 @@ enum Command {
     ///
     /// Everything is kept in the data folder; a server killed at any moment goes on where it was when
     /// it is started again. A second server on the same folder is refused.
+    #[command(after_long_help = examples::SERVE)]
     Serve(ServerFlags),
     /// Print what a shell or a notebook needs to use the server
     ///
     /// eval "$(stepwell env)" sets the endpoint, dummy credentials and the proxy that the SageMaker
     /// SDKs need, whose STS address is fixed.
+    #[command(after_long_help = examples::ENV)]
     Env(commands::env::Flags),
     /// Train, deploy and ask a model with the Bike Sharing data: the product in half a minute
+    #[command(after_long_help = examples::DEMO)]
     Demo(commands::demo::Flags),
     /// Run a state machine from a file to its end; its output goes to standard output
     ///
     /// Without --endpoint everything happens in this process. The exit status is 0 when the execution
     /// succeeded, 1 when it did not.
+    #[command(after_long_help = examples::RUN)]
     Run(commands::run::Flags),
     /// Start an execution
+    #[command(after_long_help = examples::START)]
     Start(commands::start::Flags),
     /// Describe a state machine or an execution
+    #[command(after_long_help = examples::DESCRIBE)]
     Describe(commands::describe::Flags),
     /// List state machines, or the executions of one
+    #[command(after_long_help = examples::LIST)]
     List(commands::list::Flags),
     /// Show an execution's events
+    #[command(after_long_help = examples::HISTORY)]
     History(commands::history::Flags),
     /// Stop an execution
+    #[command(after_long_help = examples::STOP)]
     Stop(commands::stop::Flags),
     /// Show the log of a training or transform job, or of an endpoint
+    #[command(after_long_help = examples::LOGS)]
     Logs(commands::logs::Flags),
     /// Check a definition; needs no server
+    #[command(after_long_help = examples::VALIDATE)]
     Validate(commands::validate::Flags),
     /// Check that a data folder is whole and agrees with itself; no server may be using it
     ///
