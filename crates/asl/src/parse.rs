@@ -71,10 +71,10 @@ impl Definition {
     ///
     /// The text holds no state machine at all, or a state in it cannot be read.
     pub fn parse_stored(text: &str) -> Result<Definition, Invalid> {
-        match read(text, Options::default()) {
-            (Some(definition), _) => Ok(definition),
-            (None, diagnostics) => Err(Invalid { diagnostics }),
-        }
+        let document = text::document(text).map_err(|diagnostics| Invalid { diagnostics })?;
+        let mut reader = Reader { stored: true, ..Reader::new(Options::default()) };
+        let definition = reader.definition(&document);
+        definition.ok_or(Invalid { diagnostics: reader.diagnostics })
     }
 }
 
@@ -106,6 +106,8 @@ struct Reader {
     labels: HashSet<String>,
     /// The machine is one state by itself: where it leads need not be there.
     isolated: bool,
+    /// The definition was accepted when it was stored: what is wrong with a state does not take it away.
+    stored: bool,
 }
 
 const MACHINE_FIELDS: [&str; 6] =
@@ -120,6 +122,7 @@ impl Reader {
             names: HashSet::new(),
             labels: HashSet::new(),
             isolated: false,
+            stored: false,
         }
     }
 

@@ -209,7 +209,8 @@ impl Reader {
         let flow = self.flow(kind, object, &within);
         let assign = self.assign(object, &within.after());
         let kind = self.kind(kind, object, &within);
-        if self.errors() > before {
+        // What was accepted once goes on running, whatever today's checks say of it.
+        if self.errors() > before && !self.stored {
             return None;
         }
         let state_name = name.into();
