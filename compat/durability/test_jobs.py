@@ -171,8 +171,12 @@ def test_a_job_whose_supervisor_is_killed_begins_again(own_server):
     assert clients.job_until("unwatched", "Completed", "Failed")["TrainingJobStatus"] == "Completed"
     # Again and again it cannot be: then the job says so.
     clients.train("hopeless", ENDLESS)
+    killed = set()
     for _ in range(3):
-        os.kill(pid_of(own_server, "run-job"), signal.SIGKILL)
+        # A killed process is still listed for a moment: the next one is meant.
+        supervisor = until(lambda: pid_of(own_server, "run-job"), lambda pid: pid not in killed)
+        os.kill(supervisor, signal.SIGKILL)
+        killed.add(supervisor)
     job = clients.job_until("hopeless", "Completed", "Failed")
     assert "internal error" in job["FailureReason"]
     none_left(own_server)
