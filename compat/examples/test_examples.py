@@ -59,7 +59,6 @@ def test_the_data_is_numbers_and_split_alike_in_python_and_rust(folder):
 
 
 def test_pipeline_py(server, folder):
-    run([sys.executable, "prepare.py"], folder)
     output = run([sys.executable, "pipeline.py"], folder)
     assert "predicted       actual" in output
     assert error_of(output, "RMSE over 864 such hours") < 40 < 100 < error_of(output, "of the best constant")

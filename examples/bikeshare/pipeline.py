@@ -5,7 +5,6 @@ Step Functions Data Science SDK, as it comes from PyPI.
     stepwell serve                                       in one terminal; then, in another,
     eval "$(stepwell env)"
     pip install stepfunctions sagemaker ipython setuptools
-    python prepare.py
     python pipeline.py
 """
 
@@ -14,6 +13,7 @@ import pathlib
 import time
 
 import boto3
+import prepare
 import sagemaker
 from sagemaker.deserializers import CSVDeserializer
 from sagemaker.estimator import Estimator
@@ -107,6 +107,7 @@ def rmse(actual, predicted):
 
 
 def main():
+    prepare.prepare(PREPARED)
     session = sagemaker.Session()
     workflow = pipeline(session, sagemaker.get_execution_role())
     workflow.create()

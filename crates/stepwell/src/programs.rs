@@ -1,6 +1,6 @@
 //! What this program can run: the built-in algorithms, in child processes of itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use services::sagemaker::runner::{Image, Programs};
@@ -64,16 +64,16 @@ pub fn xgboost_candidates() -> Vec<PathBuf> {
     let variable =
         |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let mut candidates: Vec<PathBuf> = variable(XGBOOST_LIB).into_iter().collect();
-    if let Some(folder) =
-        std::env::current_exe().ok().and_then(|path| path.parent().map(PathBuf::from))
-    {
+    let program = std::env::current_exe().unwrap_or_default();
+    if let Some(folder) = program.parent() {
         candidates.push(folder.join("lib"));
-        candidates.push(folder);
+        candidates.push(folder.to_owned());
     }
     candidates.extend(variable(DATA).map(|data| data.join("lib")));
-    let environments =
-        variable("VIRTUAL_ENV").into_iter().chain([PathBuf::from(".venv"), PathBuf::from("venv")]);
-    for environment in environments {
+    // The project's: of the folder one is in, and of the checkout whose `target/release` this program lies in.
+    let projects = [Path::new("")].into_iter().chain(program.ancestors().skip(2).take(2));
+    let projects = projects.flat_map(|folder| [folder.join(".venv"), folder.join("venv")]);
+    for environment in variable("VIRTUAL_ENV").into_iter().chain(projects) {
         candidates.extend(
             site_packages(&environment).into_iter().map(|packages| packages.join("xgboost/lib")),
         );
@@ -82,7 +82,7 @@ pub fn xgboost_candidates() -> Vec<PathBuf> {
 }
 
 /// `lib/python3.*/site-packages` of a virtual environment.
-fn site_packages(environment: &std::path::Path) -> Vec<PathBuf> {
+fn site_packages(environment: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(environment.join("lib")) else { return Vec::new() };
     let pythons = entries.flatten().map(|entry| entry.path().join("site-packages"));
     pythons.filter(|packages| packages.is_dir()).collect()

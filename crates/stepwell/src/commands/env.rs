@@ -94,6 +94,8 @@ fn variables(
         ("no_proxy", local),
         ("PIP_CONSTRAINT", constraints),
         ("SAGEMAKER_USER_CONFIG_OVERRIDE", sdk_config),
+        // The SDK of the constraints is the one the pipelines' SDK needs; its notice at each call is no help.
+        ("SAGEMAKER_SUPPRESS_V2_WARNING", "1".to_owned()),
     ];
     Ok(named.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }

@@ -30,6 +30,7 @@ fn env_says_the_same_in_every_format() {
     assert_eq!(of("AWS_DEFAULT_REGION"), "us-east-1");
     assert_eq!(of("AWS_DISABLE_HOST_PREFIX_INJECTION"), "true");
     assert_eq!(of("NO_PROXY"), "127.0.0.1,localhost");
+    assert_eq!(of("SAGEMAKER_SUPPRESS_V2_WARNING"), "1");
     for (file, holds) in [
         ("AWS_CA_BUNDLE", "BEGIN CERTIFICATE"),
         ("PIP_CONSTRAINT", "stepfunctions==2.3.0"),
