@@ -123,6 +123,9 @@ fn main() -> ExitCode {
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
+        if let Some(stepwell_sdk::Error::Transport { .. }) = error.downcast_ref() {
+            eprintln!("Is a server running? `stepwell serve` starts one; `--endpoint URL` says where it is.");
+        }
         ExitCode::from(2)
     })
 }

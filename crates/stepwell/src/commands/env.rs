@@ -81,6 +81,7 @@ fn variables(
     let local = "127.0.0.1,localhost".to_owned();
     let named = [
         ("AWS_ENDPOINT_URL", endpoint.to_owned()),
+        ("STEPWELL_ENDPOINT", endpoint.to_owned()),
         ("AWS_ACCESS_KEY_ID", "test".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
         ("AWS_DEFAULT_REGION", region.to_owned()),

@@ -26,6 +26,7 @@ fn env_says_the_same_in_every_format() {
         found.map(|(_, value)| value.as_str()).unwrap_or_else(|| panic!("no {name}"))
     };
     assert_eq!(of("AWS_ENDPOINT_URL"), "http://127.0.0.1:4321");
+    assert_eq!(of("STEPWELL_ENDPOINT"), "http://127.0.0.1:4321");
     assert_eq!(of("HTTPS_PROXY"), "http://127.0.0.1:4321");
     assert_eq!(of("AWS_DEFAULT_REGION"), "us-east-1");
     assert_eq!(of("AWS_DISABLE_HOST_PREFIX_INJECTION"), "true");
