@@ -1,5 +1,5 @@
 """What AWS itself answered, replayed against a server of our own: one replay of all cases that need no
-service but Step Functions, judged twice."""
+service but those we serve, judged twice."""
 
 import json
 import os
@@ -14,6 +14,8 @@ from select_cases import selected
 HERE = pathlib.Path(__file__).resolve().parent
 RECORDED = SHARED / "conformance"
 SELECTION = (HERE / "selection.txt").read_text().split("\n")[:-1]
+# What cases may need beside Step Functions.
+SERVED = "s3,logs,iam,sts,cloudwatch"
 # Cases held to be outdated: id -> reason.
 EXCEPTIONS = json.loads((HERE.parent / "conformance-exceptions.json").read_text())
 
@@ -30,7 +32,7 @@ def outcomes(tmp_path_factory):
     try:
         report = folder / "report.json"
         ended = subprocess.run(
-            [sys.executable, RECORDED / "run.py", "--endpoint", server.url, "--pure", "--json", report],
+            [sys.executable, RECORDED / "run.py", "--endpoint", server.url, "--services", SERVED, "--json", report],
             capture_output=True, text=True, timeout=900,
             # The answers were recorded by a client whose error texts say nothing of retries.
             env={**os.environ, "AWS_RETRY_MODE": "legacy"},
@@ -65,7 +67,7 @@ def test_the_selected_cases_pass(outcomes):
 
 
 def test_no_fewer_cases_pass_than_ever_before(outcomes):
-    gate = json.loads((HERE / "gate.json").read_text())["pure_passed"]
+    gate = json.loads((HERE / "gate.json").read_text())["passed"]
     passed = sum(outcome["outcome"] == "pass" for outcome in outcomes.values())
-    print(f"{passed} of the cases that need only Step Functions pass; the gate stands at {gate}")
+    print(f"{passed} of the cases that need only what we serve pass; the gate stands at {gate}")
     assert passed >= gate, "\n".join(failures(outcomes, [case for case in outcomes if outcomes[case]["outcome"] == "fail"]))

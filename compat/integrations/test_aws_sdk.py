@@ -46,8 +46,9 @@ def test_objects_come_and_go(clients):
         task("aws-sdk:s3:listObjectsV2", {"Bucket": BUCKET, "Prefix": "tasks/"}),
     ), {"text": "good day"})
     assert result["S0"]["ETag"].startswith('"')
-    assert result["S1"]["Body"] == "good day" and result["S1"]["ContentType"] == "text/plain"
-    assert result["S2"]["ContentLength"] == 8
+    # A body is the JSON that was given, quotation marks and all.
+    assert result["S1"]["Body"] == '"good day"' and result["S1"]["ContentType"] == "text/plain"
+    assert result["S2"]["ContentLength"] == 10
     assert [found["Key"] for found in result["S3"]["Contents"]] == ["tasks/note"]
     assert not result["S5"].get("Contents")
 

@@ -127,6 +127,11 @@ fn input(
                 match task_member(structure, name) {
                     _ if value.is_null() => {}
                     None => misfits.push(Misfit::Unknown { field: name.clone() }),
+                    Some(member) if is_payload(service, structure, member) => {
+                        // A whole body is the JSON that was given: text keeps its quotation marks.
+                        let bytes = BASE64.encode(value.to_string());
+                        members.insert(member.name.to_string(), bytes.into());
+                    }
                     Some(member) => {
                         let value = input(service, member.shape, name, value, misfits);
                         members.insert(member.name.to_string(), value);
@@ -168,6 +173,11 @@ fn input(
         (Kind::Boolean, _) => misfit("a BOOLEAN"),
         (Kind::Document, _) => value.clone(),
     }
+}
+
+fn is_payload(service: &Service, structure: &Structure, member: &Member) -> bool {
+    structure.payload().is_some_and(|whole| whole.name == member.name)
+        && matches!(service.shape(member.shape).kind, Kind::Blob)
 }
 
 fn output(service: &Service, shape: ShapeId, payload: bool, value: &Value) -> Value {
@@ -257,6 +267,8 @@ mod tests {
         let put = action("s3", "putObject").expect("is there");
         let input = put.input(&json!({ "Body": { "a": 1 }, "Key": 5 })).expect("fits");
         assert_eq!(input, json!({ "Body": BASE64.encode(r#"{"a":1}"#), "Key": "5" }));
+        let input = put.input(&json!({ "Body": "text" })).expect("fits");
+        assert_eq!(input, json!({ "Body": BASE64.encode("\"text\"") }));
     }
 
     #[test]

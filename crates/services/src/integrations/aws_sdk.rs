@@ -54,6 +54,7 @@ impl Integration for AwsSdk {
 /// The call, with the members that are byte streams taken out of the input and put into the output.
 async fn call(work: &Work<'_>, action: &Action, mut members: Value) -> Result<Value, Error> {
     let (service, operation) = (action.service.entry.name, &*action.operation.name);
+    ask_for_checksum(service, operation, &mut members);
     super::check(work.context, service, operation, &mut members)?;
     let mut input = Input::from(members);
     if let Some(member) = action.input_body()
@@ -75,6 +76,15 @@ async fn call(work: &Work<'_>, action: &Action, mut members: Value) -> Result<Va
         );
     }
     Ok(members)
+}
+
+/// AWS's SDK sends a CRC32 with what it stores in S3, unless another checksum was asked for.
+fn ask_for_checksum(service: &str, operation: &str, members: &mut Value) {
+    if let ("s3", "PutObject" | "UploadPart", Value::Object(given)) = (service, operation, members)
+        && !given.keys().any(|name| name.starts_with("Checksum"))
+    {
+        given.insert("ChecksumAlgorithm".to_owned(), "CRC32".into());
+    }
 }
 
 /// A body as bytes: one that could not be a result anyway is not held.

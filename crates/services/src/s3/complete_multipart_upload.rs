@@ -162,7 +162,7 @@ fn answer(bucket: &str, region: &str, object: &Object) -> Value {
         "ETag": object.quoted_etag(),
         (object.checksum.algorithm.member()): object.checksum.value,
         "ChecksumType": object.checksum.kind.name(),
-        "ServerSideEncryption": object.attributes.server_side_encryption,
+        "ServerSideEncryption": object.attributes.encryption(),
         "SSEKMSKeyId": object.attributes.ssekms_key_id,
     })
 }

@@ -135,7 +135,10 @@ async fn copy_object(context: &Context, caller: &Caller, input: Input) -> Result
         "ChecksumType": object.checksum.kind.name(),
         (object.checksum.algorithm.member()): object.checksum.value,
     });
-    Ok(Output::from(json!({"CopyObjectResult": result})))
+    Ok(Output::from(json!({
+        "CopyObjectResult": result,
+        "ServerSideEncryption": object.attributes.encryption(),
+    })))
 }
 
 async fn compute(

@@ -83,7 +83,7 @@ async fn create_multipart_upload(
         "UploadId": id,
         "ChecksumAlgorithm": algorithm.map(Algorithm::name),
         "ChecksumType": algorithm.map(|_| kind.name()),
-        "ServerSideEncryption": upload.attributes.server_side_encryption,
+        "ServerSideEncryption": upload.attributes.encryption(),
         "SSEKMSKeyId": upload.attributes.ssekms_key_id,
     })))
 }

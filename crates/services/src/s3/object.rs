@@ -182,6 +182,11 @@ impl Attributes {
         Ok(self)
     }
 
+    /// How S3 says it is encrypted: since 2023 every object is, with S3's own keys unless it was asked otherwise.
+    pub(super) fn encryption(&self) -> &str {
+        self.server_side_encryption.as_deref().unwrap_or("AES256")
+    }
+
     fn members(&self) -> Map<String, Value> {
         let mut members = match serde_json::to_value(self) {
             Ok(Value::Object(members)) => members,
@@ -192,6 +197,7 @@ impl Attributes {
             members.insert("TagCount".into(), self.tag_set.len().into());
         }
         members.entry("ContentType").or_insert_with(|| "binary/octet-stream".into());
+        members.insert("ServerSideEncryption".into(), self.encryption().into());
         members.entry("Metadata").or_insert_with(|| Map::new().into());
         members
     }

@@ -76,7 +76,7 @@ async fn put_object(context: &Context, caller: &Caller, input: Input) -> Result<
         "ETag": object.quoted_etag(),
         (object.checksum.algorithm.member()): object.checksum.value,
         "ChecksumType": object.checksum.kind.name(),
-        "ServerSideEncryption": object.attributes.server_side_encryption,
+        "ServerSideEncryption": object.attributes.encryption(),
         "SSEKMSKeyId": object.attributes.ssekms_key_id,
     })))
 }

@@ -153,7 +153,8 @@ async fn what_is_put_comes_back() {
     assert_eq!(bytes, b"hello");
     let expected = json!({
         "ContentType": "text/csv", "CacheControl": "no-cache", "StorageClass": "STANDARD_IA",
-        "Metadata": {"name": "v"}, "TagCount": 1, "AcceptRanges": "bytes",
+        "Metadata": {"name": "v"}, "TagCount": 1, "ServerSideEncryption": "AES256",
+        "AcceptRanges": "bytes",
         "ETag": "\"5d41402abc4b2a76b9719d911017c592\"", "LastModified": got["LastModified"],
         "ContentLength": 5,
     });

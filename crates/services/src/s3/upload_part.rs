@@ -72,7 +72,7 @@ async fn upload_part(context: &Context, caller: &Caller, input: Input) -> Result
     Ok(Output::from(json!({
         "ETag": format!("\"{}\"", part.etag),
         (shown.member()): written.checksums.last(),
-        "ServerSideEncryption": upload.attributes.server_side_encryption,
+        "ServerSideEncryption": upload.attributes.encryption(),
         "SSEKMSKeyId": upload.attributes.ssekms_key_id,
     })))
 }
