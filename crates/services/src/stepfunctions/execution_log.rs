@@ -130,10 +130,8 @@ impl ExecutionLog {
 
     /// Writes what waits; readers of logs call it before they read.
     pub async fn write(&self, context: &Context) -> Result<(), Error> {
-        if self.waiting().news.is_empty() {
-            return Ok(());
-        }
-        // One at a time, so that the events of an execution stay in order.
+        // One at a time, so that the events of an execution stay in order. Who finds nothing waiting has
+        // waited for the writer that took it: what was heard before is there to be read.
         let mut tasks = self.writer.lock().await;
         let entries = std::mem::take(&mut *self.waiting()).news;
         let mut pages: Vec<(Destination, Vec<(i64, String)>)> = Vec::new();
