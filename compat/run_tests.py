@@ -29,6 +29,7 @@ BINARY = TARGET / "debug" / "stepwell"
 
 CARGO = {
     "format": ["cargo", "fmt", "--all", "--check"],
+    "dependencies": ["cargo", "deny", "--offline", "check", "bans", "licenses", "sources"],
     "lints": ["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
     "rust": ["cargo", "test", "--workspace", "--locked", "--no-fail-fast"],
 }
@@ -116,10 +117,16 @@ def part(name, what, run):
 def cargo(name, command, python=None):
     # Some Rust tests ask boto3 what it makes of our answers.
     variables = {"STEPWELL_PYTHON": str(python.result())} if name == "rust" else {}
+    if name == "dependencies":
+        if not shutil.which("cargo-deny"):
+            say("   SKIPPED [1] dependencies: `cargo install cargo-deny --locked` brings the tool that checks them")
+            return Count(skipped=1)
+        # Offline it wants the crates of every platform to be here.
+        execute("fetch", ["cargo", "fetch", "--locked"])
     code, output = execute(name, command, variables)
     results = re.findall(r"^test result: .*? (\d+) passed; (\d+) failed; (\d+) ignored", output, re.M)
     count = Count(*(sum(int(result[kind]) for result in results) for kind in range(3)))
-    if name in ("format", "lints"):
+    if name in ("format", "dependencies", "lints"):
         count.passed = int(code == 0)
     # It did not compile, or a test binary died before it could count.
     if code and not count.failed:
