@@ -27,6 +27,7 @@ LOGS = BUILD / "logs"
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 BINARY = TARGET / "debug" / "stepwell"
 
+CONSOLE = ROOT / "console"
 CARGO = {
     "format": ["cargo", "fmt", "--all", "--check"],
     "dependencies": ["cargo", "deny", "--offline", "check", "bans", "licenses", "sources"],
@@ -66,7 +67,7 @@ def main():
         if any(folder.glob("test_*.py"))
         for environment in FOLDERS.get(folder.name, ("v2",))
     ]
-    known = set(CARGO) | {folder for folder, _ in suites}
+    known = {"page"} | set(CARGO) | {folder for folder, _ in suites}
     if unknown := asked - known:
         sys.exit(f"no part is named {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}")
     suites = [suite for suite in suites if not asked or suite[0] in asked]
@@ -77,6 +78,9 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(1) as installer:
         wanted = {needed for _, needed in suites} | ({"v2"} if not asked or "rust" in asked else set())
         installed = {name: installer.submit(environment, name) for name in ENVIRONMENTS if name in wanted}
+        # Before the compiler, which puts it into the program.
+        if not asked or asked & {"page", "console"}:
+            counts.append(part("page", "types and build of the console", page))
         for name, command in CARGO.items():
             if not asked or name in asked:
                 counts.append(part(name, " ".join(command), lambda: cargo(name, command, installed.get("v2"))))
@@ -112,6 +116,17 @@ def part(name, what, run):
     told = count if count.passed or count.failed or count.skipped else "done"
     say(f"   {name}: {told} ({time.monotonic() - start:.0f} s)")
     return count
+
+
+def page():
+    if not shutil.which("npm"):
+        say("   there is no npm here: the console is not built")
+        return Count(skipped=1)
+    for command in (["npm", "ci", "--silent", "--prefix", CONSOLE], ["npm", "run", "build", "--prefix", CONSOLE]):
+        code, output = execute("page", command)
+        if code:
+            return Count(failed=1, shown=output[-8000:])
+    return Count(passed=1)
 
 
 def cargo(name, command, python=None):

@@ -16,6 +16,9 @@ pub trait Listener: Send + Sync + 'static {
 
     /// Something has happened; of one execution in order. Decisions wait for this to return.
     fn heard(&self, news: News);
+
+    /// Something has happened in this execution, wanted or not. Decisions wait for this too.
+    fn changed(&self, _header: &Header) {}
 }
 
 /// What has happened in an execution.
@@ -41,9 +44,9 @@ impl Engine {
     pub(crate) fn tell_of(&self, live: &Live, mut publication: Publication) {
         let events = std::mem::take(&mut publication.events);
         self.board.publish(live.key(), live.header(), publication);
-        if let Some(listener) = self.listener.get()
-            && !events.is_empty()
-        {
+        let Some(listener) = self.listener.get() else { return };
+        listener.changed(live.header());
+        if !events.is_empty() {
             listener.heard(News {
                 execution: live.key(),
                 header: live.header().clone(),

@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use services::{Caller, Context, Error, Input, Output};
+use services::{Caller, Context, Error, Input, Output, changes};
 
 use crate::ResponseBody;
 
@@ -20,6 +20,12 @@ pub trait Door: Send + Sync + 'static {
 
     /// Whether there is such an operation.
     fn serves(&self, service: &str, operation: &str) -> bool;
+
+    /// The changes that the caller may know of, from now on.
+    fn changes<'a>(
+        &'a self,
+        caller: &'a Caller,
+    ) -> BoxFuture<'a, Result<changes::Subscription, Error>>;
 
     /// The services behind it.
     fn services(&self) -> Vec<&'static str>;
@@ -38,6 +44,13 @@ impl Door for Context {
 
     fn serves(&self, service: &str, operation: &str) -> bool {
         services::find(service, operation).is_some()
+    }
+
+    fn changes<'a>(
+        &'a self,
+        caller: &'a Caller,
+    ) -> BoxFuture<'a, Result<changes::Subscription, Error>> {
+        Box::pin(changes::subscribe(self, caller))
     }
 
     fn services(&self) -> Vec<&'static str> {

@@ -15,7 +15,7 @@ use crate::caller::{Scope, caller};
 use crate::identify::{self, Meaning, Meant, Shown, Unknown};
 use crate::protocols::query::{self, Form};
 use crate::protocols::{self, Protocol, aws_json, rest_json};
-use crate::{Gateway, ResponseBody, body, guard, health, tunnel};
+use crate::{Gateway, ResponseBody, body, changes, console, guard, health, tunnel};
 
 /// Where a request came from.
 #[derive(Clone, Copy, Debug)]
@@ -89,13 +89,21 @@ fn preflight(request: &Request<Incoming>, request_id: &str) -> Response<Response
 
 async fn dispatch(
     gateway: &Arc<Gateway>,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     request_id: String,
 ) -> Response<ResponseBody> {
+    let ending = request.extensions_mut().remove::<CancellationToken>().unwrap_or_default();
     let (headers, uri) = (request.headers(), request.uri());
+    if let Some(elsewhere) = console::instead(request.method(), uri, headers) {
+        return console::redirect(&elsewhere);
+    }
     if let Some(ours) = uri.path().strip_prefix("/_stepwell/") {
         return match (request.method(), ours) {
             (&Method::GET | &Method::HEAD, "health") => health::health(gateway, &request_id),
+            (&Method::GET, "changes") => follow(gateway, &request, ending, &request_id).await,
+            (method, _) if uri.path().starts_with(console::HOME) => {
+                console::answer(method, &uri.path()[console::HOME.len()..], headers)
+            }
             _ => plain(StatusCode::NOT_FOUND, "NotFound", "there is nothing here", &request_id),
         };
     }
@@ -145,6 +153,21 @@ async fn dispatch(
                 }
             }
         }
+    }
+}
+
+/// Lets the caller follow what changes.
+async fn follow(
+    gateway: &Gateway,
+    request: &Request<Incoming>,
+    ending: CancellationToken,
+    request_id: &str,
+) -> Response<ResponseBody> {
+    let scope = Scope::of(request.headers(), request.uri().query().unwrap_or_default());
+    let caller = caller(&scope, None, &gateway.settings);
+    match gateway.door.changes(&caller).await {
+        Ok(subscription) => changes::stream(subscription, ending, request_id),
+        Err(error) => protocols::encode_error(Protocol::AwsJson, None, &error, request_id),
     }
 }
 

@@ -20,6 +20,8 @@
 mod answer;
 mod body;
 mod caller;
+mod changes;
+mod console;
 mod door;
 mod guard;
 mod handle;

@@ -15,8 +15,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::Gateway;
 use crate::handle::{Peer, handle};
+use crate::{Gateway, changes};
 
 /// Serves until `shutdown` is ready, then lets open requests end, for as long as the settings allow.
 /// Operations already called go on to their end in any case.
@@ -70,11 +70,12 @@ pub(crate) async fn converse<I>(
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let tunnels = ending.clone();
+    let ends = ending.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         let gateway = Arc::clone(&gateway);
-        if request.method() == http::Method::CONNECT {
-            request.extensions_mut().insert(tunnels.clone());
+        // Tunnels and streams of changes would last as long as their clients like.
+        if request.method() == http::Method::CONNECT || request.uri().path() == changes::PATH {
+            request.extensions_mut().insert(ends.clone());
         }
         async move { Ok::<_, std::convert::Infallible>(handle(gateway, peer, request).await) }
     });

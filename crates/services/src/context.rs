@@ -11,6 +11,7 @@ use engine::Engine;
 use models::validate::Lengths;
 use store::Store;
 
+use crate::changes::Changes;
 use crate::iam::guard::Guard;
 use crate::integrations::Mocks;
 use crate::s3::ObjectStore;
@@ -87,6 +88,8 @@ pub struct Context {
     pub sagemaker: Arc<Runner>,
     /// What Step Functions does beside answering calls.
     pub stepfunctions: Arc<Background>,
+    /// Tells whoever looks on what has changed.
+    pub changes: Changes,
     /// Whether callers may.
     pub iam: Arc<Guard>,
     /// The only time and dice.

@@ -13,6 +13,7 @@ mod page;
 mod record;
 
 pub mod arn;
+pub mod changes;
 pub mod cloudwatch;
 pub mod iam;
 pub mod integrations;
@@ -56,18 +57,27 @@ pub async fn call(
     operation: &str,
     input: Input,
 ) -> Result<Output, Error> {
-    let Some(operation) = find(service, operation) else {
+    let Some((service, operation)) = found(service, operation) else {
         return Err(Error::unknown_operation(service, operation));
     };
     let caller = sts::resolve(context, caller).await?;
     context.iam.check(context, &caller, service, operation.name, &input.members).await?;
+    let change = changes::Pending::of(context, service, operation.name, &input.members);
     let answer = (operation.call)(context, &caller, input).await;
     context.iam.changed(service, operation.name);
+    if let (Some(change), Ok(output)) = (change, &answer) {
+        change.done(context, &caller, &output.members);
+    }
     answer
 }
 
 /// The operation of that name, if we serve it.
 pub fn find(service: &str, operation: &str) -> Option<&'static Operation> {
+    Some(found(service, operation)?.1)
+}
+
+fn found(service: &str, operation: &str) -> Option<(&'static str, &'static Operation)> {
     let service = SERVICES.iter().find(|known| known.name == service)?;
-    service.operations.iter().find(|known| known.name == operation).copied()
+    let operation = service.operations.iter().find(|known| known.name == operation)?;
+    Some((service.name, operation))
 }

@@ -71,9 +71,10 @@ impl World {
         let hand =
             Arc::new(Hand { now: AtomicI64::new(1_800_000_000_000), looks: AtomicI64::new(0) });
         let engine = Arc::new(engine::Engine::open(store.clone()).await.unwrap());
+        let changes = services::changes::Changes::default();
         let context = Context {
             objects: Arc::new(ObjectStore::open(store.clone(), folder.path()).unwrap()),
-            stepfunctions: Arc::new(services::stepfunctions::Background::new(&engine)),
+            stepfunctions: Arc::new(services::stepfunctions::Background::new(&engine, &changes)),
             engine,
             sagemaker: Arc::new(Runner::new(
                 Arc::new(NoPrograms),
@@ -81,6 +82,7 @@ impl World {
             )),
             store,
             clock: hand.clone(),
+            changes,
             iam: Arc::new(Guard::new(mode, folder.path())),
             settings: Settings::new("000000000000", folder.path()),
         };

@@ -126,13 +126,15 @@ async fn open(config: &Config) -> anyhow::Result<Arc<Context>> {
         }
     });
     let capacity = Capacity { jobs: config.jobs, cpus_per_job: config.cpus_per_job };
+    let changes = services::changes::Changes::default();
     let context = Context {
         store,
-        stepfunctions: Arc::new(stepfunctions::Background::new(&engine)),
+        stepfunctions: Arc::new(stepfunctions::Background::new(&engine, &changes)),
         engine,
         objects,
         sagemaker: Arc::new(Runner::new(Arc::new(OwnPrograms::new(config)?), capacity)),
         clock: Arc::new(SystemClock),
+        changes,
         iam: Arc::new(services::iam::guard::Guard::new(config.iam.into(), &config.data)),
         settings: Settings::new(&config.account, &config.data)
             .with_limits(config.limits)

@@ -63,6 +63,15 @@ impl Door for Script {
         service != "glue"
     }
 
+    fn changes<'a>(
+        &'a self,
+        _: &'a Caller,
+    ) -> BoxFuture<'a, Result<services::changes::Subscription, Error>> {
+        Box::pin(async {
+            Err(Error::new("AccessDeniedException", "the script tells of no changes"))
+        })
+    }
+
     fn services(&self) -> Vec<&'static str> {
         vec!["stepfunctions", "sagemaker"]
     }

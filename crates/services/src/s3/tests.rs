@@ -53,13 +53,15 @@ impl World {
         let store = store::open("memory:").await.unwrap();
         let capacity = Capacity { jobs: 1, cpus_per_job: 1 };
         let engine = Arc::new(engine::Engine::open(store.clone()).await.unwrap());
+        let changes = crate::changes::Changes::default();
         let context = Context {
             objects: Arc::new(ObjectStore::open(store.clone(), folder.path()).unwrap()),
-            stepfunctions: Arc::new(crate::stepfunctions::Background::new(&engine)),
+            stepfunctions: Arc::new(crate::stepfunctions::Background::new(&engine, &changes)),
             engine,
             sagemaker: Arc::new(Runner::new(Arc::new(NoPrograms), capacity)),
             store,
             clock: Arc::new(Ticking(AtomicI64::new(0))),
+            changes,
             iam: Arc::new(crate::iam::guard::Guard::new(
                 crate::iam::guard::Mode::default(),
                 folder.path(),

@@ -151,10 +151,24 @@ pub async fn update<T: Resource>(
         }
         let write = write(key, &stored.value, Expect::Version(stored.version))?;
         match context.store.commit(Batch { records: vec![write], ..Batch::default() }).await {
-            Ok(()) => return Ok(Some(stored.value)),
+            Ok(()) => {
+                tell::<T>(context, key);
+                return Ok(Some(stored.value));
+            }
             Err(store::StoreError::Conflict { .. }) => continue,
             Err(error) => return Err(error.into()),
         }
+    }
+}
+
+/// Tells whoever looks on that the resource under this key has changed.
+pub fn tell<T: Resource>(context: &Context, key: &str) {
+    if context.changes.is_heard() {
+        let (account, region) = owner_of_key(key);
+        let name = key.splitn(3, '/').nth(2).unwrap_or_default();
+        let resource = format!("{}/{name}", T::KIND.arn_word);
+        let arn = arn::arn("sagemaker", region, account, &resource);
+        context.changes.tell("sagemaker", account, region, &arn);
     }
 }
 

@@ -304,6 +304,7 @@ async fn finish(context: &Arc<Context>, key: &str, folder: &Path, end: End) -> R
         let batch = Batch { records: vec![write], ..Batch::default() };
         match integrations::finish(context, job.awaiting, job.outcome(), batch).await {
             Ok(()) => {
+                resource::tell::<TrainingJob>(context, key);
                 publish_metrics(context, key, job, &folder.join("log")).await;
                 jobs::clean(folder);
                 return Ok(());

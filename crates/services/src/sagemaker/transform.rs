@@ -208,6 +208,7 @@ async fn finish(
         let batch = Batch { records: vec![write], ..Batch::default() };
         match integrations::finish(context, job.awaiting, job.outcome(), batch).await {
             Ok(()) => {
+                resource::tell::<TransformJob>(context, key);
                 jobs::clean(folder);
                 return Ok(());
             }

@@ -3,12 +3,15 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use asl::Header;
+use engine::{Listener, News};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::activities;
 use super::execution_log::ExecutionLog;
 use super::express::{self, Running};
+use crate::changes::Changes;
 use crate::{Context, Error};
 
 /// How long a failed step of the work rests before it is tried again.
@@ -23,10 +26,10 @@ pub struct Background {
 }
 
 impl Background {
-    /// Nothing waits. From now on the engine tells of executions that are logged.
-    pub fn new(engine: &engine::Engine) -> Background {
+    /// Nothing waits. From now on the engine tells of executions that are logged, and of every change.
+    pub fn new(engine: &engine::Engine, changes: &Changes) -> Background {
         let log = Arc::new(ExecutionLog::default());
-        engine.listen(log.clone());
+        engine.listen(Arc::new(Ears { log: log.clone(), changes: changes.clone() }));
         let (started, to_run) = mpsc::channel(express::WAITING_MAX);
         Background {
             log,
@@ -58,6 +61,27 @@ impl Background {
 
     fn left_over(&self) -> MutexGuard<'_, Vec<Running>> {
         self.left_over.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// Hears the engine: for the logs, and for whoever looks on.
+struct Ears {
+    log: Arc<ExecutionLog>,
+    changes: Changes,
+}
+
+impl Listener for Ears {
+    fn wants(&self, attributes: &str) -> bool {
+        self.log.wants(attributes)
+    }
+
+    fn heard(&self, news: News) {
+        self.log.heard(news);
+    }
+
+    fn changed(&self, header: &Header) {
+        let Header { account, region, execution_arn, .. } = header;
+        self.changes.tell("stepfunctions", account, region, execution_arn);
     }
 }
 

@@ -1,0 +1,133 @@
+// A run of a Distributed Map: how far it is, and its children.
+
+import { useState } from 'react';
+
+import { call } from '../api/call';
+import { of, useQuery } from '../api/query';
+import type { Counts, ExecutionItem, MapRun as Described } from '../api/types';
+import { Link, to } from '../router';
+import { dateTime, duration } from '../ui/format';
+import { Arn, Facts, PageHead, Panel, Shown, Status, Table, useNow } from '../ui/parts';
+
+export function MapRun({ arn }: { arn: string }) {
+  const on = of('stepfunctions');
+  const [status, setStatus] = useState('');
+  const [most, setMost] = useState(100);
+  const run = useQuery(
+    `map-run ${arn}`,
+    (signal) => call<Described>('states', 'DescribeMapRun', { mapRunArn: arn }, signal),
+    { on },
+  );
+  const children = useQuery(
+    `children ${arn} ${status} ${most}`,
+    (signal) =>
+      call<{ executions: ExecutionItem[]; nextToken?: string }>(
+        'states',
+        'ListExecutions',
+        { mapRunArn: arn, maxResults: Math.min(most, 1000), ...(status ? { statusFilter: status } : {}) },
+        signal,
+      ),
+    { on },
+  );
+  const now = useNow(run.data?.status === 'RUNNING');
+  return (
+    <>
+      <PageHead
+        title={`Map run ${arn.split(':').pop()}`}
+        crumbs={[['State machines', '/state-machines'], ...(run.data ? [[run.data.executionArn.split(':')[7]!, to('executions', run.data.executionArn)] as [string, string]] : [])]}
+        status={run.data && <Status of={run.data.status} />}
+      />
+      <Shown query={run}>
+        {(run) => (
+          <>
+            <Facts
+              of={[
+                ['ARN', <Arn key="arn" arn={run.mapRunArn} />],
+                ['Started', dateTime(run.startDate)],
+                ['Duration', duration((run.stopDate ?? now / 1000) - run.startDate)],
+                ['At once', run.maxConcurrency === 0 ? 'as many as possible' : String(run.maxConcurrency)],
+                ['Failures tolerated', `${run.toleratedFailureCount} or ${run.toleratedFailurePercentage} %`],
+              ]}
+            />
+            <Panel title="Progress">
+              <Progress label="Items" counts={run.itemCounts} />
+              <Progress label="Child executions" counts={run.executionCounts} />
+            </Panel>
+          </>
+        )}
+      </Shown>
+      <Panel title="Child executions">
+        <div className="filters">
+          <div className="field">
+            <label htmlFor="child-status">Status</label>
+            <select id="child-status" value={status} onChange={(event) => setStatus(event.target.value)}>
+              <option value="">Any</option>
+              {['RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED', 'PENDING_REDRIVE'].map((status) => (
+                <option key={status}>{status}</option>
+              ))}
+            </select>
+          </div>
+        </div>
+        <Shown query={children}>
+          {({ executions, nextToken }) => (
+            <>
+              <Table label="Child executions" head={['Name', 'Items', 'Status', 'Started', 'Duration']} empty={<p>None.</p>}>
+                {executions.map((item) => (
+                  <tr key={item.executionArn}>
+                    <th scope="row">
+                      <Link to={to('executions', item.executionArn)}>{item.name}</Link>
+                    </th>
+                    <td>{item.itemCount}</td>
+                    <td>
+                      <Status of={item.status} />
+                    </td>
+                    <td>{dateTime(item.startDate)}</td>
+                    <td>{duration((item.stopDate ?? now / 1000) - item.startDate)}</td>
+                  </tr>
+                ))}
+              </Table>
+              {nextToken && (
+                <button type="button" onClick={() => setMost(most + 300)}>
+                  Show more
+                </button>
+              )}
+            </>
+          )}
+        </Shown>
+      </Panel>
+    </>
+  );
+}
+
+function Progress({ label, counts }: { label: string; counts: Counts }) {
+  const parts: [string, number][] = [
+    ['succeeded', counts.succeeded],
+    ['failed', counts.failed + counts.timedOut],
+    ['aborted', counts.aborted],
+    ['running', counts.running],
+  ];
+  const told = parts.filter(([, n]) => n > 0).map(([word, n]) => `${n} ${word}`);
+  if (counts.pending > 0) told.push(`${counts.pending} pending`);
+  return (
+    <div className="progress">
+      <div className="progress-label">
+        <span>{label}</span>
+        <span>
+          {told.join(', ')} of {counts.total}
+        </span>
+      </div>
+      <div
+        className="progress-bar"
+        role="progressbar"
+        aria-label={label}
+        aria-valuemin={0}
+        aria-valuemax={counts.total}
+        aria-valuenow={counts.succeeded + counts.failed + counts.timedOut + counts.aborted}
+      >
+        {parts.map(([word, n]) => (
+          <span key={word} className={`bar ${word}`} style={{ width: `${(n / (counts.total || 1)) * 100}%` }} />
+        ))}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,55 @@
+// How other programs talk to this server.
+
+import { useSyncExternalStore } from 'react';
+
+import { onSession, region } from '../api/session';
+import { Code, PageHead, Panel } from '../ui/parts';
+
+export function SetUp() {
+  const where = location.origin;
+  const name = useSyncExternalStore(onSession, region);
+  return (
+    <>
+      <PageHead title="Set-up" />
+      <Panel title="Every AWS client in a shell">
+        <p>
+          On the server’s own machine, this sets the endpoint, credentials, the proxy that stands in for AWS’s STS, and
+          versions of the SDKs that work together:
+        </p>
+        <Code text={`eval "$(stepwell env --endpoint ${where})"`} label="Shell" />
+        <p>From elsewhere, by hand:</p>
+        <Code
+          text={`export AWS_ENDPOINT_URL=${where}\nexport AWS_DEFAULT_REGION=${name}\nexport AWS_ACCESS_KEY_ID=test\nexport AWS_SECRET_ACCESS_KEY=test`}
+          label="Shell"
+        />
+      </Panel>
+      <Panel title="Python: boto3">
+        <Code
+          text={`import boto3\n\nstates = boto3.client(\n    "stepfunctions",\n    endpoint_url="${where}",\n    region_name="${name}",\n    aws_access_key_id="test",\n    aws_secret_access_key="test",\n)\nprint(states.list_state_machines()["stateMachines"])`}
+          label="Python"
+        />
+      </Panel>
+      <Panel title="Python: Step Functions Data Science SDK and SageMaker SDK">
+        <Code
+          text={`# after eval "$(stepwell env)"; pip install stepfunctions sagemaker\nfrom stepfunctions import steps\nfrom stepfunctions.workflow import Workflow\n\nworkflow = Workflow(\n    "hello",\n    steps.Chain([steps.Pass("Hello", result="world")]),\n    "arn:aws:iam::000000000000:role/stepwell",\n)\nworkflow.create()\nexecution = workflow.execute()`}
+          label="Python"
+        />
+      </Panel>
+      <Panel title="Rust: stepwell-sdk">
+        <Code
+          text={`use stepwell_sdk::prelude::*;\n\nlet workflow = Workflow::new("hello", Chain::new().then(Pass::new("Hello")), "arn:aws:iam::000000000000:role/stepwell")?;\nlet workflow = workflow.create(&client).await?;`}
+          label="Rust"
+        />
+      </Panel>
+      <Panel title="AWS CLI">
+        <Code text={`aws --endpoint-url ${where} --region ${name} stepfunctions list-state-machines`} label="Shell" />
+      </Panel>
+      <Panel title="Terraform">
+        <Code
+          text={`provider "aws" {\n  region                      = "${name}"\n  access_key                  = "test"\n  secret_key                  = "test"\n  skip_credentials_validation = true\n  skip_requesting_account_id  = true\n  s3_use_path_style           = true\n\n  endpoints {\n    sfn       = "${where}"\n    sagemaker = "${where}"\n    s3        = "${where}"\n    iam       = "${where}"\n    sts       = "${where}"\n    logs      = "${where}"\n  }\n}`}
+          label="Terraform"
+        />
+      </Panel>
+    </>
+  );
+}

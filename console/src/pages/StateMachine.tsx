@@ -1,0 +1,342 @@
+// One state machine: its graph, its executions, its definition, versions and aliases.
+
+import { useCallback, useState } from 'react';
+
+import { call, pages } from '../api/call';
+import { of, useQuery } from '../api/query';
+import type { ExecutionItem, StateMachineDetail } from '../api/types';
+import { Graph } from '../graph/Graph';
+import { picture } from '../graph/picture';
+import { Link, go, setParameter, to, useLocation } from '../router';
+import { dateTime, duration } from '../ui/format';
+import {
+  Arn,
+  Code,
+  Dialog,
+  Facts,
+  PageHead,
+  Panel,
+  Shown,
+  Status,
+  Table,
+  Tabs,
+  TextField,
+  useAnnounce,
+  useNow,
+} from '../ui/parts';
+import { StartExecution } from './StartExecution';
+
+export function describe(arn: string, signal?: AbortSignal): Promise<StateMachineDetail> {
+  return call('states', 'DescribeStateMachine', { stateMachineArn: arn }, signal);
+}
+
+export function StateMachine({ arn }: { arn: string }) {
+  const { query } = useLocation();
+  const tab = query.get('tab') ?? 'executions';
+  const machine = useQuery(`machine ${arn}`, (signal) => describe(arn, signal), {
+    on: (change) => change.service === 'stepfunctions' && change.arn === arn,
+  });
+  const graph = useQuery(
+    machine.data ? `graph ${arn} ${machine.data.definition}` : null,
+    (signal) => picture({ definition: machine.data!.definition }, signal),
+  );
+  const [dialog, setDialog] = useState<'start' | 'delete' | null>(null);
+  const announce = useAnnounce();
+  const name = arn.split(':')[6] ?? arn;
+  const { data } = machine;
+  const logGroup = data?.loggingConfiguration?.destinations?.[0]?.cloudWatchLogsLogGroup?.logGroupArn;
+  return (
+    <>
+      <PageHead
+        title={name}
+        crumbs={[['State machines', '/state-machines']]}
+        status={data && data.status !== 'ACTIVE' && <Status of={data.status} />}
+      >
+        <button type="button" onClick={() => setDialog('delete')}>
+          Delete
+        </button>
+        <button type="button" onClick={() => go(to('state-machines', arn, 'edit'))}>
+          Edit
+        </button>
+        <button type="button" className="primary" disabled={!data} onClick={() => setDialog('start')}>
+          Start execution
+        </button>
+      </PageHead>
+      <Shown query={machine}>
+        {(machine) => (
+          <>
+            <Facts
+              of={[
+                ['ARN', <Arn key="arn" arn={machine.stateMachineArn} />],
+                [
+                  'Role',
+                  <Link key="role" to={to('iam', 'roles', machine.roleArn.split('/').pop()!)}>
+                    {machine.roleArn.split('/').pop()}
+                  </Link>,
+                ],
+                ['Type', machine.type === 'EXPRESS' ? 'Express' : 'Standard'],
+                ['Created', dateTime(machine.creationDate)],
+                [
+                  'Log',
+                  logGroup && <Link to={to('logs', logGroup.split(':log-group:')[1]!.replace(/:\*$/, ''))}>Execution log</Link>,
+                ],
+              ]}
+            />
+            <Panel title="Graph">
+              <Shown query={graph}>{(shown) => <Graph picture={shown} label={`Graph of ${name}`} live={false} />}</Shown>
+            </Panel>
+            <Tabs
+              label="State machine"
+              current={tab}
+              onChoose={(id) => setParameter('tab', id)}
+              tabs={[
+                ['executions', 'Executions'],
+                ['definition', 'Definition'],
+                ['versions', 'Versions and aliases'],
+              ]}
+            />
+            {tab === 'executions' && machine.type === 'EXPRESS' && (
+              <Panel title="Executions">
+                <p className="quiet">
+                  Express executions keep no history; their logs tell of them
+                  {logGroup ? '.' : ', once a logging configuration says where to.'}
+                </p>
+              </Panel>
+            )}
+            {tab === 'executions' && machine.type === 'STANDARD' && <Executions arn={arn} />}
+            {tab === 'definition' && <Code text={machine.definition} label="Definition" />}
+            {tab === 'versions' && <Versions arn={arn} />}
+          </>
+        )}
+      </Shown>
+      {dialog === 'start' && data && (
+        <StartExecution
+          stateMachineArn={arn}
+          definition={data.definition}
+          type={data.type}
+          onClose={() => setDialog(null)}
+        />
+      )}
+      {dialog === 'delete' && (
+        <Dialog
+          title={`Delete ${name}?`}
+          submit="Delete"
+          danger
+          onClose={() => setDialog(null)}
+          onSubmit={async () => {
+            await call('states', 'DeleteStateMachine', { stateMachineArn: arn });
+            announce(`${name} is deleted.`);
+            go('/state-machines');
+          }}
+        >
+          <p>Its running executions are stopped first. This cannot be undone.</p>
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+const STATUSES = ['RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'];
+const PAGE = 50;
+
+function Executions({ arn }: { arn: string }) {
+  const [status, setStatus] = useState('');
+  const [name, setName] = useState('');
+  const [since, setSince] = useState('');
+  const [most, setMost] = useState(PAGE);
+  const filtered = name !== '' || since !== '';
+  const list = useQuery(
+    `executions ${arn} ${status} ${most} ${filtered}`,
+    async (signal) => {
+      let more = false;
+      const items = await pages<ExecutionItem>(async (nextToken) => {
+        const page = await call<{ executions: ExecutionItem[]; nextToken?: string }>(
+          'states',
+          'ListExecutions',
+          {
+            stateMachineArn: arn,
+            // A name or a time is looked for further back than is shown.
+            maxResults: filtered ? 1000 : Math.min(most, 1000),
+            nextToken,
+            ...(status ? { statusFilter: status } : {}),
+          },
+          signal,
+        );
+        more = page.nextToken !== undefined;
+        return { items: page.executions, next: page.nextToken };
+      }, filtered ? 10_000 : most);
+      return { items, more };
+    },
+    { on: of('stepfunctions', arn.replace(':stateMachine:', ':execution:')) },
+  );
+  const now = useNow(list.data?.items.some((item) => item.status === 'RUNNING') ?? false);
+  const after = since ? new Date(since).getTime() / 1000 : 0;
+  return (
+    <Panel title="Executions">
+      <div className="filters">
+        <div className="field">
+          <label htmlFor="status-filter">Status</label>
+          <select id="status-filter" value={status} onChange={(event) => setStatus(event.target.value)}>
+            <option value="">Any</option>
+            {STATUSES.map((status) => (
+              <option key={status} value={status}>
+                {status.charAt(0) + status.slice(1).toLowerCase().replace('_', ' ')}
+              </option>
+            ))}
+          </select>
+        </div>
+        <TextField label="Name contains" type="search" value={name} onChange={setName} />
+        <TextField label="Started after" type="datetime-local" value={since} onChange={setSince} />
+      </div>
+      <Shown query={list}>
+        {({ items, more }) => {
+          const found = items.filter((item) => item.name.includes(name.trim()) && item.startDate >= after);
+          return (
+            <>
+              <Table
+                label="Executions"
+                head={['Name', 'Status', 'Started', 'Duration']}
+                empty={<p>{items.length === 0 ? 'No executions.' : 'No execution fits.'}</p>}
+              >
+                {found.slice(0, most).map((item) => (
+                  <tr key={item.executionArn}>
+                    <th scope="row">
+                      <Link to={to('executions', item.executionArn)}>{item.name}</Link>
+                    </th>
+                    <td>
+                      <Status of={item.status} />
+                    </td>
+                    <td>{dateTime(item.startDate)}</td>
+                    <td>{duration((item.stopDate ?? now / 1000) - item.startDate)}</td>
+                  </tr>
+                ))}
+              </Table>
+              {(more || found.length > most) && (
+                <button type="button" onClick={() => setMost(most + 200)}>
+                  Show more
+                </button>
+              )}
+            </>
+          );
+        }}
+      </Shown>
+    </Panel>
+  );
+}
+
+interface Version {
+  stateMachineVersionArn: string;
+  creationDate: number;
+}
+
+interface Alias {
+  stateMachineAliasArn: string;
+  creationDate: number;
+}
+
+function Versions({ arn }: { arn: string }) {
+  const announce = useAnnounce();
+  const [dialog, setDialog] = useState<string | null>(null);
+  const [alias, setAlias] = useState('');
+  const on = of('stepfunctions', arn);
+  const versions = useQuery(
+    `versions ${arn}`,
+    (signal) =>
+      call<{ stateMachineVersions: Version[] }>(
+        'states',
+        'ListStateMachineVersions',
+        { stateMachineArn: arn, maxResults: 1000 },
+        signal,
+      ),
+    { on },
+  );
+  const aliases = useQuery(
+    `aliases ${arn}`,
+    (signal) =>
+      call<{ stateMachineAliases: Alias[] }>(
+        'states',
+        'ListStateMachineAliases',
+        { stateMachineArn: arn, maxResults: 1000 },
+        signal,
+      ),
+    { on },
+  );
+  const publish = useCallback(async () => {
+    const { stateMachineVersionArn } = await call<{ stateMachineVersionArn: string }>(
+      'states',
+      'PublishStateMachineVersion',
+      { stateMachineArn: arn },
+    );
+    announce(`Version ${stateMachineVersionArn.split(':').pop()} is published.`);
+    versions.reload();
+  }, [arn, announce, versions]);
+  return (
+    <>
+      <Panel
+        title="Versions"
+        actions={
+          <button type="button" onClick={() => void publish()}>
+            Publish version
+          </button>
+        }
+      >
+        <Shown query={versions}>
+          {({ stateMachineVersions }) => (
+            <Table label="Versions" head={['Version', 'Created', '']} empty={<p>No version is published.</p>}>
+              {stateMachineVersions.map((version) => (
+                <tr key={version.stateMachineVersionArn}>
+                  <th scope="row">
+                    <Arn arn={version.stateMachineVersionArn} />
+                  </th>
+                  <td>{dateTime(version.creationDate)}</td>
+                  <td>
+                    <button type="button" className="small" onClick={() => setDialog(version.stateMachineVersionArn)}>
+                      Point an alias here
+                    </button>
+                  </td>
+                </tr>
+              ))}
+            </Table>
+          )}
+        </Shown>
+      </Panel>
+      <Panel title="Aliases">
+        <Shown query={aliases}>
+          {({ stateMachineAliases }) => (
+            <Table label="Aliases" head={['Alias', 'Created']} empty={<p>No alias.</p>}>
+              {stateMachineAliases.map((alias) => (
+                <tr key={alias.stateMachineAliasArn}>
+                  <th scope="row">
+                    <Arn arn={alias.stateMachineAliasArn} />
+                  </th>
+                  <td>{dateTime(alias.creationDate)}</td>
+                </tr>
+              ))}
+            </Table>
+          )}
+        </Shown>
+      </Panel>
+      {dialog && (
+        <Dialog
+          title={`Point an alias at version ${dialog.split(':').pop()}`}
+          submit="Save"
+          onClose={() => setDialog(null)}
+          onSubmit={async () => {
+            const routingConfiguration = [{ stateMachineVersionArn: dialog, weight: 100 }];
+            const known = aliases.data?.stateMachineAliases.find((one) => one.stateMachineAliasArn.endsWith(`:${alias}`));
+            if (known) {
+              const { stateMachineAliasArn } = known;
+              await call('states', 'UpdateStateMachineAlias', { stateMachineAliasArn, routingConfiguration });
+            } else {
+              await call('states', 'CreateStateMachineAlias', { name: alias, routingConfiguration });
+            }
+            announce(`Alias ${alias} is saved.`);
+            aliases.reload();
+          }}
+        >
+          <TextField label="Alias" value={alias} onChange={setAlias} required hint="A new name, or one that is to move." />
+        </Dialog>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,49 @@
+// Times, durations and sizes as people read them.
+
+const time = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+
+/** Of seconds since 1970, as the JSON protocols say a time. */
+export function dateTime(seconds: number | undefined): string {
+  return seconds === undefined || Number.isNaN(seconds) ? '–' : time.format(seconds * 1000);
+}
+
+export function duration(seconds: number | undefined): string {
+  if (seconds === undefined || Number.isNaN(seconds)) return '–';
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 2 : 1)} s`;
+  const whole = Math.round(seconds);
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const two = (n: number) => String(n).padStart(2, '0');
+  return h > 0 ? `${h} h ${two(m)} min` : `${m} min ${two(s)} s`;
+}
+
+export function bytes(count: number): string {
+  if (count < 1000) return `${count} B`;
+  const units = ['kB', 'MB', 'GB', 'TB'];
+  let value = count;
+  let unit = '';
+  for (unit of units) {
+    value /= 1000;
+    if (value < 1000) break;
+  }
+  return `${value.toFixed(value < 10 ? 1 : 0)} ${unit}`;
+}
+
+export function count(n: number, one: string, many = `${one}s`): string {
+  return `${n.toLocaleString()} ${n === 1 ? one : many}`;
+}
+
+/** JSON laid out; text that is none as it is. */
+export function pretty(text: string | undefined): string {
+  if (text === undefined) return '';
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
+/** What follows the last `:` or `/` of an ARN. */
+export function nameOf(arn: string): string {
+  return arn.split(/[:/]/).pop() ?? arn;
+}
