@@ -649,10 +649,8 @@ pub(crate) fn dispatch_pure(
         "round" => match args.first() {
             Some(JValue::Null | JValue::Undefined) | None => Ok(JValue::Null),
             Some(JValue::Number(n)) => {
-                let precision = args
-                    .get(1)
-                    .and_then(|v| if let JValue::Number(p) = v { Some(*p as i32) } else { None });
-                Ok(functions::numeric::round(*n, precision)?)
+                let precision = args.get(1).and_then(JValue::as_f64).unwrap_or(0.0);
+                Ok(JValue::Number(crate::number_picture::round(*n, precision)))
             }
             _ => Err(EvaluatorError::TypeError("round() requires a number argument".to_string())),
         },
@@ -709,8 +707,11 @@ pub(crate) fn dispatch_pure(
             }
             match (&args[0], &args[1]) {
                 (JValue::Number(num), JValue::String(picture)) => {
-                    let fmt_options = if args.len() == 3 { Some(&args[2]) } else { None };
-                    Ok(functions::numeric::format_number(*num, picture, fmt_options)?)
+                    let options = match args.get(2) {
+                        Some(JValue::Object(options)) => Some(&***options),
+                        _ => None,
+                    };
+                    coded(crate::number_picture::format_number(*num, picture, options))
                 }
                 _ => Err(EvaluatorError::TypeError(
                     "formatNumber() requires a number and a string".to_string(),
@@ -734,7 +735,8 @@ pub(crate) fn dispatch_pure(
                 JValue::Number(num) => {
                     let radix = if args.len() == 2 {
                         match &args[1] {
-                            JValue::Number(r) => Some(r.trunc() as i64),
+                            JValue::Number(r) => Some(*r),
+                            JValue::Undefined => None,
                             _ => {
                                 return Err(EvaluatorError::TypeError(
                                     "formatBase() radix must be a number".to_string(),
@@ -744,7 +746,7 @@ pub(crate) fn dispatch_pure(
                     } else {
                         None
                     };
-                    Ok(functions::numeric::format_base(*num, radix)?)
+                    coded(crate::number_picture::format_base(*num, radix))
                 }
                 _ => Err(EvaluatorError::TypeError("formatBase() requires a number".to_string())),
             }
@@ -754,7 +756,7 @@ pub(crate) fn dispatch_pure(
             // slot as T0410; an undefined first argument still reaches here.
             match (&args[0], &args[1]) {
                 (JValue::Number(n), JValue::String(picture)) => {
-                    Ok(crate::datetime::format_integer(*n, picture)?)
+                    coded(crate::integer_picture::format(*n, picture))
                 }
                 (JValue::Undefined, _) => Ok(JValue::Undefined),
                 _ => Err(EvaluatorError::TypeError(
@@ -766,7 +768,9 @@ pub(crate) fn dispatch_pure(
             // `<s-s:n>`: same as $formatInteger above.
             match (&args[0], &args[1]) {
                 (JValue::String(value), JValue::String(picture)) => {
-                    Ok(crate::datetime::parse_integer(value, picture)?)
+                    crate::integer_picture::parse(value, picture)
+                        .map(JValue::Number)
+                        .map_err(EvaluatorError::EvaluationError)
                 }
                 (JValue::Undefined, _) => Ok(JValue::Undefined),
                 _ => Err(EvaluatorError::TypeError(
@@ -1244,7 +1248,7 @@ pub(crate) fn dispatch_pure(
                     "T0410: now() takes no arguments".to_string(),
                 ));
             }
-            Ok(crate::datetime::now())
+            Ok(JValue::string(crate::datetime::now()))
         }
         "millis" => {
             if !args.is_empty() {
@@ -1252,26 +1256,19 @@ pub(crate) fn dispatch_pure(
                     "T0410: millis() takes no arguments".to_string(),
                 ));
             }
-            Ok(crate::datetime::millis())
+            Ok(JValue::Number(crate::environment::now_millis()))
         }
         "toMillis" => {
             // `<s-s?:n>` bounds the arity and rejects a null in either slot.
             match &args[0] {
                 JValue::String(s) => {
-                    // Optional second argument is a picture string for custom parsing
-                    if args.len() == 2 {
-                        match &args[1] {
-                            JValue::String(picture) => {
-                                // Use custom picture format parsing
-                                Ok(crate::datetime::to_millis_with_picture(s, picture)?)
-                            }
-                            _ => Err(EvaluatorError::TypeError(
-                                "toMillis() second argument must be a string".to_string(),
-                            )),
-                        }
-                    } else {
-                        // Use ISO 8601 partial date parsing
-                        Ok(crate::datetime::to_millis(s)?)
+                    let picture = match args.get(1) {
+                        Some(JValue::String(picture)) => Some(&**picture),
+                        _ => None,
+                    };
+                    match crate::datetime::parse(s, picture) {
+                        Ok(millis) => Ok(millis.map_or(JValue::Undefined, JValue::Number)),
+                        Err(error) => Err(EvaluatorError::EvaluationError(error)),
                     }
                 }
                 JValue::Undefined => Ok(JValue::Undefined),
@@ -1284,13 +1281,6 @@ pub(crate) fn dispatch_pure(
             // `<n-s?s?:s>` bounds the arity and rejects a null in any slot.
             match &args[0] {
                 JValue::Number(n) => {
-                    let millis =
-                        (if n.fract() == 0.0 { Ok(*n as i64) } else { Err(()) }).map_err(|_| {
-                            EvaluatorError::TypeError(
-                                "fromMillis() requires an integer".to_string(),
-                            )
-                        })?;
-
                     let picture = match args.get(1) {
                         None | Some(JValue::Undefined) => None,
                         Some(JValue::String(s)) => Some(s.to_string()),
@@ -1310,11 +1300,7 @@ pub(crate) fn dispatch_pure(
                         }
                     };
 
-                    Ok(crate::datetime::from_millis_with_picture(
-                        millis,
-                        picture.as_deref(),
-                        timezone.as_deref(),
-                    )?)
+                    coded(crate::datetime::format(*n, picture.as_deref(), timezone.as_deref()))
                 }
                 JValue::Null => Ok(JValue::Null),
                 JValue::Undefined => Ok(JValue::Undefined),
@@ -1326,4 +1312,9 @@ pub(crate) fn dispatch_pure(
 
         _ => unreachable!("dispatch_pure called with non-pure builtin: {}", name),
     }
+}
+
+/// The text of a function whose errors are messages that begin with the reference's code.
+fn coded(result: Result<String, String>) -> Result<JValue, EvaluatorError> {
+    result.map(JValue::string).map_err(EvaluatorError::EvaluationError)
 }

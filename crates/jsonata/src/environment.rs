@@ -129,8 +129,8 @@ pub(crate) fn hold_items(items: usize) -> Result<(), String> {
 }
 
 /// The time that `$now` and `$millis` tell.
-pub(crate) fn now() -> chrono::DateTime<chrono::Utc> {
-    chrono::DateTime::from_timestamp_millis(CURRENT.get().now_millis).unwrap_or_default()
+pub(crate) fn now_millis() -> f64 {
+    CURRENT.get().now_millis as f64
 }
 
 /// A number in `[0, 1)`, another one each time (SplitMix64).

@@ -2420,12 +2420,6 @@ impl From<crate::functions::FunctionError> for EvaluatorError {
     }
 }
 
-impl From<crate::datetime::DateTimeError> for EvaluatorError {
-    fn from(e: crate::datetime::DateTimeError) -> Self {
-        EvaluatorError::EvaluationError(e.to_string())
-    }
-}
-
 impl EvaluatorError {
     /// The underlying message, without the outer "Type error: "/
     /// "Reference error: "/"Evaluation error: " prefix that `Display` (via

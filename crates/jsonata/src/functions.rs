@@ -919,85 +919,68 @@ pub mod numeric {
     /// $number(value) - Convert value to number
     /// Supports decimal, hex (0x), octal (0o), and binary (0b) formats
     pub fn number(value: &JValue) -> Result<JValue, FunctionError> {
+        use std::sync::OnceLock;
+
+        use regex::Regex;
+
+        static DECIMAL: OnceLock<Regex> = OnceLock::new();
+        static PREFIXED: OnceLock<Regex> = OnceLock::new();
+        let failed = || {
+            let text = super::string::string(value, None)
+                .ok()
+                .and_then(|text| match (value, text) {
+                    (JValue::String(text), _) => Some(serde_json::Value::from(&**text).to_string()),
+                    (_, JValue::String(text)) => Some(text.to_string()),
+                    _ => None,
+                })
+                .unwrap_or_default();
+            FunctionError::RuntimeError(format!("D3030: Unable to cast value to a number: {text}"))
+        };
         match value {
-            JValue::Number(n) => {
-                let f = *n;
-                if !f.is_finite() {
-                    return Err(FunctionError::RuntimeError(
-                        "D3030: Cannot convert infinite number".to_string(),
-                    ));
-                }
-                Ok(JValue::Number(f))
-            }
-            JValue::String(s) => {
-                let trimmed = s.trim();
-
-                // Try hex, octal, or binary format first (0x, 0o, 0b)
-                if let Some(stripped) =
-                    trimmed.strip_prefix("0x").or_else(|| trimmed.strip_prefix("0X"))
-                {
-                    // Hexadecimal
-                    return i64::from_str_radix(stripped, 16)
-                        .map(|n| JValue::Number(n as f64))
-                        .map_err(|_| {
-                            FunctionError::RuntimeError(format!(
-                                "D3030: Cannot convert '{}' to number",
-                                s
-                            ))
-                        });
-                } else if let Some(stripped) =
-                    trimmed.strip_prefix("0o").or_else(|| trimmed.strip_prefix("0O"))
-                {
-                    // Octal
-                    return i64::from_str_radix(stripped, 8)
-                        .map(|n| JValue::Number(n as f64))
-                        .map_err(|_| {
-                            FunctionError::RuntimeError(format!(
-                                "D3030: Cannot convert '{}' to number",
-                                s
-                            ))
-                        });
-                } else if let Some(stripped) =
-                    trimmed.strip_prefix("0b").or_else(|| trimmed.strip_prefix("0B"))
-                {
-                    // Binary
-                    return i64::from_str_radix(stripped, 2)
-                        .map(|n| JValue::Number(n as f64))
-                        .map_err(|_| {
-                            FunctionError::RuntimeError(format!(
-                                "D3030: Cannot convert '{}' to number",
-                                s
-                            ))
-                        });
-                }
-
-                // Try decimal format
-                match trimmed.parse::<f64>() {
-                    Ok(n) => {
-                        // Validate the number is finite
-                        if !n.is_finite() {
-                            return Err(FunctionError::RuntimeError(format!(
-                                "D3030: Cannot convert '{}' to number",
-                                s
-                            )));
-                        }
-                        Ok(JValue::Number(n))
+            JValue::Number(_) => Ok(value.clone()),
+            JValue::Bool(bool) => Ok(JValue::Number(f64::from(*bool))),
+            JValue::String(text) => {
+                let decimal = DECIMAL.get_or_init(|| {
+                    Regex::new(r"^-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?$")
+                        .expect("a pattern of our own")
+                });
+                // The reference's alternatives are not held together: what only begins or ends so is NaN.
+                let prefixed = PREFIXED.get_or_init(|| {
+                    Regex::new(r"^(0[xX][0-9A-Fa-f]+)|(0[oO][0-7]+)|(0[bB][01]+)$")
+                        .expect("a pattern of our own")
+                });
+                if decimal.is_match(text) {
+                    match text.parse::<f64>() {
+                        Ok(number) if number.is_finite() => Ok(JValue::Number(number)),
+                        _ => Err(failed()),
                     }
-                    Err(_) => Err(FunctionError::RuntimeError(format!(
-                        "D3030: Cannot convert '{}' to number",
-                        s
-                    ))),
+                } else if prefixed.is_match(text) {
+                    Ok(JValue::Number(number_with_prefix(text)))
+                } else {
+                    Err(failed())
                 }
             }
-            JValue::Bool(true) => Ok(JValue::Number(1.0)),
-            JValue::Bool(false) => Ok(JValue::Number(0.0)),
-            JValue::Null => {
-                Err(FunctionError::RuntimeError("D3030: Cannot convert null to number".to_string()))
-            }
-            _ => Err(FunctionError::RuntimeError(
-                "D3030: Cannot convert array or object to number".to_string(),
-            )),
+            _ => Err(failed()),
         }
+    }
+
+    /// JavaScript's `Number` of a text in base 16, 8 or 2.
+    fn number_with_prefix(text: &str) -> f64 {
+        let text = text.trim();
+        let radix = match text.as_bytes().get(1) {
+            Some(b'x' | b'X') => 16,
+            Some(b'o' | b'O') => 8,
+            _ => 2,
+        };
+        let digits = text.get(2..).unwrap_or_default();
+        if !text.starts_with('0') || digits.is_empty() {
+            return f64::NAN;
+        }
+        digits.chars().fold(0.0, |sum, digit| {
+            digit
+                .to_digit(radix)
+                .map_or(f64::NAN, |digit| sum * f64::from(radix) + f64::from(digit))
+        })
     }
 
     /// $sum(array) - Sum array of numbers
@@ -1038,54 +1021,12 @@ pub mod numeric {
         Ok(JValue::Number(n.ceil()))
     }
 
-    /// $round(number, precision) - Round to precision using "round half to even" (banker's rounding)
-    ///
-    /// This implements the same rounding behavior as JSONata's JavaScript implementation,
-    /// which rounds .5 values to the nearest even number.
-    ///
-    /// precision can be:
-    /// - positive: round to that many decimal places (e.g., 2 -> 0.01)
-    /// - zero or omitted: round to nearest integer
-    /// - negative: round to powers of 10 (e.g., -2 -> nearest 100)
-    pub fn round(n: f64, precision: Option<i32>) -> Result<JValue, FunctionError> {
-        let prec = precision.unwrap_or(0);
-
-        // Shift decimal place for precision (works for both positive and negative)
-        let multiplier = 10_f64.powi(prec);
-        let scaled = n * multiplier;
-
-        // Implement round-half-to-even (banker's rounding)
-        let floor_val = scaled.floor();
-        let frac = scaled - floor_val;
-
-        // Use a small epsilon for floating point comparison
-        let epsilon = 1e-10;
-        let result = if (frac - 0.5).abs() < epsilon {
-            // Exactly at .5 (within tolerance) - round to even
-            let floor_int = floor_val as i64;
-            if floor_int % 2 == 0 {
-                floor_val // floor is even, stay there
-            } else {
-                floor_val + 1.0 // floor is odd, round up to even
-            }
-        } else if frac > 0.5 {
-            floor_val + 1.0 // round up
-        } else {
-            floor_val // round down
-        };
-
-        // Shift back
-        let final_result = result / multiplier;
-
-        Ok(JValue::Number(final_result))
-    }
-
     /// $sqrt(number) - Square root
     pub fn sqrt(n: f64) -> Result<JValue, FunctionError> {
         if n < 0.0 {
             return Err(FunctionError::ArgumentError(format!(
                 "D3060: The sqrt function cannot be applied to a negative number: {}",
-                n
+                JValue::Number(n)
             )));
         }
         Ok(JValue::Number(n.sqrt()))
@@ -1098,669 +1039,11 @@ pub mod numeric {
             return Err(FunctionError::RuntimeError(format!(
                 "D3061: The power function has resulted in a value that cannot be \
                  represented as a JSON number: base={}, exponent={}",
-                base, exponent
+                JValue::Number(base),
+                JValue::Number(exponent)
             )));
         }
         Ok(JValue::Number(result))
-    }
-
-    /// $formatNumber(value, picture, options) - Format number with picture string
-    /// Implements XPath F&O number formatting specification
-    pub fn format_number(
-        value: f64,
-        picture: &str,
-        options: Option<&JValue>,
-    ) -> Result<JValue, FunctionError> {
-        // Default format properties (can be overridden by options)
-        let mut decimal_separator = '.';
-        let mut grouping_separator = ',';
-        let mut zero_digit = '0';
-        let mut percent_symbol = "%".to_string();
-        let mut per_mille_symbol = "\u{2030}".to_string();
-        let digit_char = '#';
-        let pattern_separator = ';';
-
-        // Parse options if provided
-        if let Some(JValue::Object(opts)) = options {
-            if let Some(JValue::String(s)) = opts.get("decimal-separator") {
-                decimal_separator = s.chars().next().unwrap_or('.');
-            }
-            if let Some(JValue::String(s)) = opts.get("grouping-separator") {
-                grouping_separator = s.chars().next().unwrap_or(',');
-            }
-            if let Some(JValue::String(s)) = opts.get("zero-digit") {
-                zero_digit = s.chars().next().unwrap_or('0');
-            }
-            if let Some(JValue::String(s)) = opts.get("percent") {
-                percent_symbol = s.to_string();
-            }
-            if let Some(JValue::String(s)) = opts.get("per-mille") {
-                per_mille_symbol = s.to_string();
-            }
-        }
-
-        // Split picture into sub-pictures (positive and negative patterns)
-        let sub_pictures: Vec<&str> = picture.split(pattern_separator).collect();
-        if sub_pictures.len() > 2 {
-            return Err(FunctionError::ArgumentError(
-                "D3080: Too many pattern separators in picture string".to_string(),
-            ));
-        }
-
-        // Parse and analyze the picture string
-        let parts = parse_picture(
-            sub_pictures[0],
-            decimal_separator,
-            grouping_separator,
-            zero_digit,
-            digit_char,
-            &percent_symbol,
-            &per_mille_symbol,
-        )?;
-
-        // For negative numbers, use second pattern or add minus sign to first pattern
-        let is_negative = value < 0.0;
-        let mut abs_value = value.abs();
-
-        // Apply percent or per-mille scaling
-        if parts.has_percent {
-            abs_value *= 100.0;
-        } else if parts.has_per_mille {
-            abs_value *= 1000.0;
-        }
-
-        // Apply the pattern
-        let formatted = apply_number_picture(
-            abs_value,
-            &parts,
-            decimal_separator,
-            grouping_separator,
-            zero_digit,
-        )?;
-
-        // Add prefix/suffix and handle negative
-        let result = if is_negative {
-            if sub_pictures.len() == 2 {
-                // Use second pattern for negatives
-                let neg_parts = parse_picture(
-                    sub_pictures[1],
-                    decimal_separator,
-                    grouping_separator,
-                    zero_digit,
-                    digit_char,
-                    &percent_symbol,
-                    &per_mille_symbol,
-                )?;
-                let neg_formatted = apply_number_picture(
-                    abs_value,
-                    &neg_parts,
-                    decimal_separator,
-                    grouping_separator,
-                    zero_digit,
-                )?;
-                format!("{}{}{}", neg_parts.prefix, neg_formatted, neg_parts.suffix)
-            } else {
-                // Add minus sign to prefix
-                format!("-{}{}{}", parts.prefix, formatted, parts.suffix)
-            }
-        } else {
-            format!("{}{}{}", parts.prefix, formatted, parts.suffix)
-        };
-
-        Ok(JValue::string(result))
-    }
-
-    /// Helper to check if a character is in the digit family (0-9 or custom zero-digit family)
-    fn is_digit_in_family(c: char, zero_digit: char) -> bool {
-        if c.is_ascii_digit() {
-            return true;
-        }
-        // Check if c is in custom digit family (zero_digit to zero_digit+9)
-        let zero_code = zero_digit as u32;
-        let c_code = c as u32;
-        c_code >= zero_code && c_code < zero_code + 10
-    }
-
-    /// Parse a picture string into its components
-    fn parse_picture(
-        picture: &str,
-        decimal_sep: char,
-        grouping_sep: char,
-        zero_digit: char,
-        digit_char: char,
-        percent_symbol: &str,
-        per_mille_symbol: &str,
-    ) -> Result<PictureParts, FunctionError> {
-        // Work with character vectors to avoid UTF-8 byte boundary issues
-        let chars: Vec<char> = picture.chars().collect();
-
-        // Find prefix (chars before any active char)
-        // Active chars for prefix/suffix: decimal sep, grouping sep, digit char, or digit family members
-        // NOTE: 'e'/'E' are NOT included here to avoid treating them as exponent markers in prefix/suffix
-        let prefix_end = chars
-            .iter()
-            .position(|&c| {
-                c == decimal_sep
-                    || c == grouping_sep
-                    || c == digit_char
-                    || is_digit_in_family(c, zero_digit)
-            })
-            // No active character at all means there is no prefix -- the whole
-            // sub-picture is the active part, which is what makes `"k"` a
-            // D3086 (a passive character in the active part) rather than
-            // vanishing into a prefix. jsonata-js's prefix scan returns "" when
-            // its loop finds nothing.
-            .unwrap_or(0);
-        let prefix: String = chars[..prefix_end].iter().collect();
-
-        // Find suffix (chars after last active char)
-        let suffix_start = chars
-            .iter()
-            .rposition(|&c| {
-                c == decimal_sep
-                    || c == grouping_sep
-                    || c == digit_char
-                    || is_digit_in_family(c, zero_digit)
-            })
-            .map(|pos| pos + 1)
-            .unwrap_or(chars.len());
-        let suffix: String = chars[suffix_start..].iter().collect();
-
-        // Active part (between prefix and suffix)
-        let active: String = chars[prefix_end..suffix_start].iter().collect();
-
-        // Check for exponential notation (e.g., "00.000e0")
-        let exponent_pos = active.find('e').or_else(|| active.find('E'));
-        let (mantissa_part, exponent_part): (String, String) = if let Some(pos) = exponent_pos {
-            (active[..pos].to_string(), active[pos + 1..].to_string())
-        } else {
-            (active.clone(), String::new())
-        };
-
-        // Split mantissa into integer and fractional parts using character positions
-        let mantissa_chars: Vec<char> = mantissa_part.chars().collect();
-        let decimal_pos = mantissa_chars.iter().position(|&c| c == decimal_sep);
-        let (integer_part, fractional_part): (String, String) = if let Some(pos) = decimal_pos {
-            (mantissa_chars[..pos].iter().collect(), mantissa_chars[pos + 1..].iter().collect())
-        } else {
-            (mantissa_part.clone(), String::new())
-        };
-
-        // Picture-string validation, F&O 4.7.3.
-        //
-        // jsonata-js runs EVERY check in sequence, each assigning to one
-        // `error` variable, and raises whatever is left at the end -- so the
-        // LAST failing check names the error, not the first. These used to
-        // return early, which reported an earlier check's code: `"k"` fails
-        // both D3085 (no digit) and D3086 (passive character), and the
-        // reference calls it D3086. Order below mirrors the reference's
-        // exactly; do not sort it (#135).
-        let has_percent = picture.contains(percent_symbol);
-        let has_per_mille = picture.contains(per_mille_symbol);
-        let has_digit_in_integer =
-            integer_part.chars().any(|c| is_digit_in_family(c, zero_digit) || c == digit_char);
-        let has_digit_in_fractional =
-            fractional_part.chars().any(|c| is_digit_in_family(c, zero_digit) || c == digit_char);
-
-        let mut error: Option<String> = None;
-
-        if active.matches(decimal_sep).count() > 1 {
-            error = Some("D3081: Multiple decimal separators in picture".to_string());
-        }
-        if picture.matches(percent_symbol).count() > 1 {
-            error = Some("D3082: Multiple percent signs in picture".to_string());
-        }
-        if picture.matches(per_mille_symbol).count() > 1 {
-            error = Some("D3083: Multiple per-mille signs in picture".to_string());
-        }
-        if has_percent && has_per_mille {
-            error = Some("D3084: Cannot have both percent and per-mille in picture".to_string());
-        }
-        if !has_digit_in_integer && !has_digit_in_fractional {
-            error = Some("D3085: Picture must contain at least one digit".to_string());
-        }
-        // Every character of the active part must be active. Percent and
-        // per-mille are deliberately NOT active characters, which is why a
-        // picture of only `%%` ends up here rather than at D3082.
-        let valid_chars = [decimal_sep, grouping_sep, zero_digit, digit_char, 'e', 'E'];
-        if let Some(c) = active
-            .chars()
-            .find(|&c| !is_digit_in_family(c, zero_digit) && !valid_chars.contains(&c))
-        {
-            error = Some(format!("D3086: Invalid character in picture: '{}'", c));
-        }
-        if let Some(pos) = decimal_pos {
-            let adjacent = (pos > 0 && active.chars().nth(pos - 1) == Some(grouping_sep))
-                || (pos + 1 < active.chars().count()
-                    && active.chars().nth(pos + 1) == Some(grouping_sep));
-            if adjacent {
-                error = Some("D3087: Grouping separator adjacent to decimal separator".to_string());
-            }
-        } else if !integer_part.is_empty() && integer_part.ends_with(grouping_sep) {
-            error = Some("D3088: Integer part ends with grouping separator".to_string());
-        }
-        if picture.contains(&format!("{}{}", grouping_sep, grouping_sep)) {
-            error = Some("D3089: Consecutive grouping separators in picture".to_string());
-        }
-        let mut seen_zero_in_integer = false;
-        for c in integer_part.chars() {
-            if is_digit_in_family(c, zero_digit) {
-                seen_zero_in_integer = true;
-            } else if c == digit_char && seen_zero_in_integer {
-                error = Some("D3090: Optional digit (#) cannot appear after mandatory digit (0) in integer part".to_string());
-                break;
-            }
-        }
-        let mut seen_hash_in_fractional = false;
-        for c in fractional_part.chars() {
-            if c == digit_char {
-                seen_hash_in_fractional = true;
-            } else if is_digit_in_family(c, zero_digit) && seen_hash_in_fractional {
-                error = Some("D3091: Mandatory digit (0) cannot appear after optional digit (#) in fractional part".to_string());
-                break;
-            }
-        }
-        let exponent_exists = exponent_pos.is_some();
-        if exponent_exists && !exponent_part.is_empty() && (has_percent || has_per_mille) {
-            error =
-                Some("D3092: Percent/per-mille not allowed with exponential notation".to_string());
-        }
-        if exponent_exists
-            && (exponent_part.is_empty()
-                || exponent_part.chars().any(|c| !is_digit_in_family(c, zero_digit)))
-        {
-            error = Some("D3093: Exponent must contain only digit characters".to_string());
-        }
-
-        if let Some(code) = error {
-            return Err(FunctionError::ArgumentError(code));
-        }
-
-        // Count minimum integer digits (mandatory digits in digit family)
-        let min_integer_digits =
-            integer_part.chars().filter(|&c| is_digit_in_family(c, zero_digit)).count();
-
-        // Count minimum and maximum fractional digits
-        let min_fractional_digits =
-            fractional_part.chars().filter(|&c| is_digit_in_family(c, zero_digit)).count();
-        let max_fractional_digits = fractional_part
-            .chars()
-            .filter(|&c| is_digit_in_family(c, zero_digit) || c == digit_char)
-            .count();
-
-        // F&O 4.7.4's adjustments, which jsonata-js applies verbatim. They are
-        // what makes `#` an *optional* integer digit: `"#.#"` leaves
-        // `min_integer_digits` at 0, so `$formatNumber(0.25, "#.#")` is ".2"
-        // with no leading zero, while the third rule below still guarantees a
-        // fractional digit so it is not the empty string.
-        //
-        // `scaling_factor` is captured from the UNADJUSTED count -- it drives
-        // the exponent, and taking it after the adjustments would move the
-        // decimal point.
-        let scaling_factor = min_integer_digits;
-        let exponent_present = exponent_pos.is_some();
-        let (mut min_integer_digits, mut min_fractional_digits, mut max_fractional_digits) =
-            (min_integer_digits, min_fractional_digits, max_fractional_digits);
-        if min_integer_digits == 0 && max_fractional_digits == 0 {
-            if exponent_present {
-                min_fractional_digits = 1;
-                max_fractional_digits = 1;
-            } else {
-                min_integer_digits = 1;
-            }
-        }
-        if exponent_present && min_integer_digits == 0 && integer_part.contains(digit_char) {
-            min_integer_digits = 1;
-        }
-        if min_integer_digits == 0 && min_fractional_digits == 0 {
-            min_fractional_digits = 1;
-        }
-
-        // No invented precision. jsonata-js derives the fractional digit counts
-        // solely from the digit characters in the picture's fractional part, so
-        // a picture like "0." has ZERO fractional digits -- which means the
-        // value is rounded to an integer and no separator is shown:
-        // `$formatNumber(1.5, "0.")` is "2", not "1.5" (#136).
-
-        // Find grouping positions in integer part
-        let mut grouping_positions = Vec::new();
-        let int_chars: Vec<char> = integer_part.chars().collect();
-        for (i, &c) in int_chars.iter().enumerate() {
-            if c == grouping_sep {
-                // Count digits to the right of this separator
-                let digits_to_right = int_chars[i + 1..]
-                    .iter()
-                    .filter(|&&ch| is_digit_in_family(ch, zero_digit) || ch == digit_char)
-                    .count();
-                grouping_positions.push(digits_to_right);
-            }
-        }
-
-        // Check if grouping is regular (same interval)
-        let regular_grouping = if grouping_positions.is_empty() {
-            0
-        } else if grouping_positions.len() == 1 {
-            grouping_positions[0]
-        } else {
-            // Check if all intervals are the same
-            let first_interval = grouping_positions[0];
-            if grouping_positions.iter().all(|&p| {
-                grouping_positions.iter().filter(|&&x| x == p).count()
-                    == grouping_positions.len() / first_interval
-                    || (p % first_interval == 0 && grouping_positions.contains(&first_interval))
-            }) {
-                first_interval
-            } else {
-                0 // Irregular grouping
-            }
-        };
-
-        // Find grouping positions in fractional part
-        let mut fractional_grouping_positions = Vec::new();
-        let frac_chars: Vec<char> = fractional_part.chars().collect();
-        for (i, &c) in frac_chars.iter().enumerate() {
-            if c == grouping_sep {
-                // For fractional part, count digits to the left of this separator
-                let digits_to_left = frac_chars[..i]
-                    .iter()
-                    .filter(|&&ch| is_digit_in_family(ch, zero_digit) || ch == digit_char)
-                    .count();
-                fractional_grouping_positions.push(digits_to_left);
-            }
-        }
-
-        // Process exponent part if present (recognize both ASCII and custom digit families)
-        let min_exponent_digits = if !exponent_part.is_empty() {
-            exponent_part.chars().filter(|&c| is_digit_in_family(c, zero_digit)).count()
-        } else {
-            0
-        };
-
-        Ok(PictureParts {
-            prefix,
-            suffix,
-            min_integer_digits,
-            min_fractional_digits,
-            max_fractional_digits,
-            grouping_positions,
-            fractional_grouping_positions,
-            regular_grouping,
-            has_percent,
-            has_per_mille,
-            min_exponent_digits,
-            scaling_factor,
-        })
-    }
-
-    /// Apply the picture pattern to format a number
-    fn apply_number_picture(
-        value: f64,
-        parts: &PictureParts,
-        decimal_sep: char,
-        grouping_sep: char,
-        zero_digit: char,
-    ) -> Result<String, FunctionError> {
-        // Handle exponential notation
-        let (mantissa, exponent) = if parts.min_exponent_digits > 0 {
-            // Calculate mantissa and exponent: mantissa * 10^exponent = value
-            let max_mantissa = 10_f64.powi(parts.scaling_factor as i32);
-            let min_mantissa = 10_f64.powi(parts.scaling_factor as i32 - 1);
-
-            let mut m = value;
-            let mut e = 0_i32;
-
-            // Magnitudes, and the upper bound is strictly-greater: with
-            // `>=`, a picture of `"#.e0"` (scaling factor 0, so
-            // max_mantissa 1) pushed a value of exactly 1 to "0.1e1" where
-            // the reference leaves it at "1.0e0". Zero keeps exponent 0 --
-            // F&O bullet 5 says so, and the loops would not terminate.
-            if m != 0.0 {
-                while m.abs() < min_mantissa {
-                    m *= 10.0;
-                    e -= 1;
-                }
-                while m.abs() > max_mantissa {
-                    m /= 10.0;
-                    e += 1;
-                }
-            }
-
-            (m, Some(e))
-        } else {
-            (value, None)
-        };
-
-        // Round mantissa to max fractional digits.
-        //
-        // jsonata-js routes this through the same `round()` helper `$round`
-        // uses, which is half-to-EVEN. `f64::round` is half-away-from-zero, so
-        // `$formatNumber(0.25, "0.0")` came out "0.3" where the reference says
-        // "0.2", and `$formatNumber(12.345, "#,##0.00")` was "12.35" not
-        // "12.34" -- wrong numbers in ordinary pictures, not just edge cases
-        // (#136).
-        let rounded = match numeric::round(mantissa, Some(parts.max_fractional_digits as i32))? {
-            JValue::Number(n) => n,
-            _ => mantissa,
-        };
-
-        // Convert to string with fixed decimal places
-        let mut num_str = format!("{:.prec$}", rounded, prec = parts.max_fractional_digits);
-
-        // Replace '.' with decimal separator
-        if decimal_sep != '.' {
-            num_str = num_str.replace('.', &decimal_sep.to_string());
-        }
-
-        // Split into integer and fractional parts
-        let decimal_pos = num_str.find(decimal_sep).unwrap_or(num_str.len());
-        let mut integer_str = num_str[..decimal_pos].to_string();
-        let mut fractional_str = if decimal_pos < num_str.len() {
-            num_str[decimal_pos + 1..].to_string()
-        } else {
-            String::new()
-        };
-
-        // Strip leading zeros from integer part
-        while integer_str.len() > 1 && integer_str.starts_with(zero_digit) {
-            integer_str.remove(0);
-        }
-        // Whether a lone zero is shown is decided by the *minimum* integer
-        // digit count, not by whether the picture had an integer part at all.
-        // `"#.#"` has an integer part, but `#` is optional and the F&O
-        // adjustments leave the minimum at zero, so `$formatNumber(0.25,
-        // "#.#")` is ".2" -- no leading zero. `"#"` alone is different: the
-        // adjustment raises its minimum to 1, so it keeps the "0".
-        if integer_str == zero_digit.to_string() && parts.min_integer_digits == 0 {
-            integer_str.clear();
-        }
-        if integer_str.is_empty() && parts.min_integer_digits > 0 {
-            integer_str.push(zero_digit);
-        }
-
-        // Strip trailing zeros from fractional part
-        while !fractional_str.is_empty() && fractional_str.ends_with(zero_digit) {
-            fractional_str.pop();
-        }
-
-        // Pad integer part to minimum size
-        while integer_str.len() < parts.min_integer_digits {
-            integer_str.insert(0, zero_digit);
-        }
-
-        // Pad fractional part to minimum size
-        while fractional_str.len() < parts.min_fractional_digits {
-            fractional_str.push(zero_digit);
-        }
-
-        // Trim trailing zeros beyond minimum (for optional # digits)
-        while fractional_str.len() > parts.min_fractional_digits {
-            if fractional_str.ends_with(zero_digit) {
-                fractional_str.pop();
-            } else {
-                break;
-            }
-        }
-
-        // Add grouping separators to integer part
-        if parts.regular_grouping > 0 {
-            // Regular grouping (e.g., every 3 digits for "#,###")
-            let mut grouped = String::new();
-            let chars: Vec<char> = integer_str.chars().collect();
-            for (i, &c) in chars.iter().enumerate() {
-                grouped.push(c);
-                let pos_from_right = chars.len() - i - 1;
-                if pos_from_right > 0 && pos_from_right % parts.regular_grouping == 0 {
-                    grouped.push(grouping_sep);
-                }
-            }
-            integer_str = grouped;
-        } else if !parts.grouping_positions.is_empty() {
-            // Irregular grouping (e.g., "9,99,999")
-            let mut grouped = String::new();
-            let chars: Vec<char> = integer_str.chars().collect();
-            for (i, &c) in chars.iter().enumerate() {
-                grouped.push(c);
-                let pos_from_right = chars.len() - i - 1;
-                if parts.grouping_positions.contains(&pos_from_right) {
-                    grouped.push(grouping_sep);
-                }
-            }
-            integer_str = grouped;
-        }
-
-        // Add grouping separators to fractional part
-        if !parts.fractional_grouping_positions.is_empty() {
-            let mut grouped = String::new();
-            let chars: Vec<char> = fractional_str.chars().collect();
-            for (i, &c) in chars.iter().enumerate() {
-                grouped.push(c);
-                // For fractional grouping, positions are counted from the left
-                let pos_from_left = i + 1;
-                if parts.fractional_grouping_positions.contains(&pos_from_left) {
-                    grouped.push(grouping_sep);
-                }
-            }
-            fractional_str = grouped;
-        }
-
-        // Combine integer and fractional parts
-        // The separator is shown only when there are fractional digits to
-        // show -- not merely because the picture contained one.
-        let mut result = if !fractional_str.is_empty() {
-            format!("{}{}{}", integer_str, decimal_sep, fractional_str)
-        } else {
-            integer_str
-        };
-
-        // Convert digits to custom zero-digit base if needed (mantissa part)
-        if zero_digit != '0' {
-            let zero_code = zero_digit as u32;
-            result = result
-                .chars()
-                .map(|c| {
-                    if c.is_ascii_digit() {
-                        let digit_value = c as u32 - '0' as u32;
-                        char::from_u32(zero_code + digit_value).unwrap_or(c)
-                    } else {
-                        c
-                    }
-                })
-                .collect();
-        }
-
-        // Append exponent if present
-        if let Some(exp) = exponent {
-            // Format exponent with minimum digits
-            let exp_str = format!("{:0width$}", exp.abs(), width = parts.min_exponent_digits);
-
-            // Convert exponent digits to custom zero-digit base if needed
-            let exp_formatted = if zero_digit != '0' {
-                let zero_code = zero_digit as u32;
-                exp_str
-                    .chars()
-                    .map(|c| {
-                        if c.is_ascii_digit() {
-                            let digit_value = c as u32 - '0' as u32;
-                            char::from_u32(zero_code + digit_value).unwrap_or(c)
-                        } else {
-                            c
-                        }
-                    })
-                    .collect()
-            } else {
-                exp_str
-            };
-
-            // Append 'e' and exponent (with sign if negative)
-            result.push('e');
-            if exp < 0 {
-                result.push('-');
-            }
-            result.push_str(&exp_formatted);
-        }
-
-        Ok(result)
-    }
-
-    /// Holds parsed picture pattern components
-    #[derive(Debug)]
-    struct PictureParts {
-        prefix: String,
-        suffix: String,
-        min_integer_digits: usize,
-        min_fractional_digits: usize,
-        max_fractional_digits: usize,
-        grouping_positions: Vec<usize>,
-        fractional_grouping_positions: Vec<usize>,
-        regular_grouping: usize,
-        has_percent: bool,
-        has_per_mille: bool,
-        min_exponent_digits: usize,
-        scaling_factor: usize,
-    }
-
-    /// $formatBase(value, radix) - Convert number to string in specified base
-    /// radix defaults to 10, must be between 2 and 36
-    pub fn format_base(value: f64, radix: Option<i64>) -> Result<JValue, FunctionError> {
-        // Round to integer
-        let int_value = value.round() as i64;
-
-        // Default radix is 10
-        let radix = radix.unwrap_or(10);
-
-        // Validate radix is between 2 and 36
-        if !(2..=36).contains(&radix) {
-            return Err(FunctionError::ArgumentError(format!(
-                "D3100: Radix must be between 2 and 36, got {}",
-                radix
-            )));
-        }
-
-        // Handle negative numbers
-        let is_negative = int_value < 0;
-        let abs_value = int_value.unsigned_abs();
-
-        // Convert to string in specified base
-        let digits = "0123456789abcdefghijklmnopqrstuvwxyz";
-        let mut result = String::new();
-        let mut val = abs_value;
-
-        if val == 0 {
-            result.push('0');
-        } else {
-            while val > 0 {
-                let digit = (val % radix as u64) as usize;
-                result.insert(0, digits.chars().nth(digit).unwrap());
-                val /= radix as u64;
-            }
-        }
-
-        // Add negative sign if needed
-        if is_negative {
-            result.insert(0, '-');
-        }
-
-        Ok(JValue::string(result))
     }
 }
 

@@ -14,6 +14,8 @@ mod datetime;
 pub mod environment;
 pub mod evaluator;
 pub mod functions;
+mod integer_picture;
+mod number_picture;
 pub mod parser;
 pub mod pattern;
 mod signature;

@@ -32,20 +32,6 @@ fn text_of(code: &str, message: &str) -> String {
             }
             _ => message.to_owned(),
         },
-        "D3030" => {
-            let value = message
-                .strip_prefix("Cannot convert '")
-                .and_then(|rest| rest.strip_suffix("' to number"))
-                .map(|text| serde_json::Value::from(text).to_string());
-            match value {
-                Some(value) => format!("Unable to cast value to a number: {value}"),
-                None => message.to_owned(),
-            }
-        }
-        "D3130" => format!(
-            "Formatting or parsing an integer as a sequence starting with {} is not supported by this implementation",
-            serde_json::Value::from(message)
-        ),
         _ => message.to_owned(),
     }
 }
