@@ -486,8 +486,9 @@ pub(crate) fn dispatch_pure(
                                         .to_string(),
                                 ));
                             }
-                            Some(n.floor() as usize)
+                            Some(*n)
                         }
+                        Some(JValue::Undefined) => None,
                         Some(_) => {
                             return Err(EvaluatorError::TypeError(
                                 "split() limit must be a number".to_string(),
@@ -582,7 +583,14 @@ pub(crate) fn dispatch_pure(
             // skips padding entirely and returns the string unchanged --
             // whatever pad character was given.
             let width = match &args.get(1) {
-                Some(JValue::Number(n)) => *n as i32,
+                Some(JValue::Number(n)) => {
+                    // 2.0.6 asks for an array of that length.
+                    let length = string.chars().count() as f64;
+                    if crate::environment::is_states() && n.fract() != 0.0 && n.abs() > length {
+                        return Err(EvaluatorError::EvaluationError("Invalid array length".into()));
+                    }
+                    *n as i32
+                }
                 Some(JValue::Undefined) | None => return Ok(JValue::string(string)),
                 _ => {
                     return Err(EvaluatorError::TypeError(
@@ -1165,6 +1173,11 @@ pub(crate) fn dispatch_pure(
             match &args[0] {
                 JValue::Null => Ok(JValue::string("null")),
                 JValue::Bool(_) => Ok(JValue::string("boolean")),
+                JValue::Number(n) if n.is_infinite() => Err(EvaluatorError::EvaluationError(
+                    "D1001: Number out of range: null".to_string(),
+                )),
+                // So the reference has it.
+                JValue::Number(n) if n.is_nan() => Ok(JValue::string("object")),
                 JValue::Number(_) => Ok(JValue::string("number")),
                 JValue::String(_) => Ok(JValue::string("string")),
                 JValue::Array(_) => Ok(JValue::string("array")),

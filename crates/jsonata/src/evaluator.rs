@@ -1468,7 +1468,7 @@ fn eval_compiled_node(
                 (0usize, init_val)
             } else {
                 if items.is_empty() {
-                    return Ok(JValue::Null);
+                    return Ok(JValue::Undefined);
                 }
                 (1, items[0].clone())
             };
@@ -1518,7 +1518,7 @@ pub(crate) fn compiled_is_truthy(value: &JValue) -> bool {
     match value {
         JValue::Null | JValue::Undefined => false,
         JValue::Bool(b) => *b,
-        JValue::Number(n) => *n != 0.0,
+        JValue::Number(n) => *n != 0.0 && !n.is_nan(),
         JValue::String(s) => !s.is_empty(),
         // Recursive, matching `Evaluator::is_truthy` and `$boolean` (#111).
         JValue::Array(a) => with_stack(|| match a.len() {
@@ -1645,11 +1645,13 @@ pub(crate) fn compiled_arithmetic(
     if matches!(left, JValue::Number(n) if n.is_infinite())
         || matches!(right, JValue::Number(n) if n.is_infinite())
     {
-        return Err(EvaluatorError::EvaluationError("D1001: Number out of range".to_string()));
+        return Err(EvaluatorError::EvaluationError(
+            "D1001: Number out of range: null".to_string(),
+        ));
     }
 
     match (left, right) {
-        (JValue::Number(a), JValue::Number(b)) => {
+        (JValue::Number(a), JValue::Number(b)) if !a.is_nan() && !b.is_nan() => {
             let result = match op {
                 CompiledArithOp::Add => *a + *b,
                 CompiledArithOp::Sub => *a - *b,
@@ -1715,10 +1717,9 @@ pub(crate) fn compiled_to_concat_string(value: &JValue) -> Result<String, Evalua
         | JValue::Number(_)
         | JValue::Bool(_)
         | JValue::Array(_)
-        | JValue::Object(_) => match crate::functions::string::string(value, None) {
-            Ok(JValue::String(s)) => Ok(s.to_string()),
-            Ok(JValue::Null) => Ok(String::new()),
-            _ => Err(EvaluatorError::TypeError("Cannot concatenate complex types".to_string())),
+        | JValue::Object(_) => match crate::functions::string::string(value, None)? {
+            JValue::String(s) => Ok(s.to_string()),
+            _ => Ok(String::new()),
         },
         _ => Ok(String::new()),
     }
@@ -2254,7 +2255,7 @@ pub(crate) fn validate_builtin_args(
             }
             Ok(Some(coerced))
         }
-        Err(e) => Err(EvaluatorError::TypeError(e.of_function(name, args, &sig.params))),
+        Err(e) => Err(EvaluatorError::TypeError(e.of_function(name))),
     }
 }
 
@@ -8366,11 +8367,11 @@ impl Evaluator {
                 };
 
                 if items.is_empty() {
-                    // Return initial value if provided, otherwise null
+                    // Return initial value if provided, otherwise undefined
                     return if args.len() == 3 {
                         self.evaluate_internal(&args[2], data)
                     } else {
-                        Ok(JValue::Null)
+                        Ok(JValue::Undefined)
                     };
                 }
 
@@ -8827,98 +8828,63 @@ impl Evaluator {
             return Ok(JValue::Undefined);
         }
 
-        let is_lazy = false;
-        if !is_lazy && !matches!(input, JValue::Object(_) | JValue::Array(_)) {
+        if !matches!(input, JValue::Object(_) | JValue::Array(_)) {
             return Err(EvaluatorError::TypeError(
                 "T0410: Argument 1 of function undefined does not match function signature"
                     .to_string(),
             ));
         }
 
-        // Evaluate location expression on the input to get objects to transform
-        let located_objects = self.evaluate_internal(location, input)?;
-
-        // Collect target objects into a vector for comparison
-        let targets: Vec<JValue> = match located_objects {
-            JValue::Array(arr) => arr.to_vec(),
-            JValue::Object(_) => vec![located_objects],
-
-            JValue::Null => Vec::new(),
-            other => vec![other],
+        // The reference works on a copy, made by way of its text, and changes its objects in place.
+        // Here the copy stays as it is: what an object has become is kept beside it, by its address.
+        let text = match crate::functions::string::string(input, None)? {
+            JValue::String(text) => text,
+            _ => return Ok(JValue::Undefined),
         };
-
-        // Recursive helper to apply transformation throughout the structure
-        fn apply_transform_deep(
-            evaluator: &mut Evaluator,
-            value: &JValue,
-            targets: &[JValue],
-            update: &AstNode,
-            delete: Option<&AstNode>,
-        ) -> Result<JValue, EvaluatorError> {
-            // Check if this value is one of the targets to transform
-            // Use JValue's PartialEq for semantic equality comparison
-            if targets.iter().any(|t| t == value) {
-                // Transform this object
-                let value = &normalize_lazy(value)?;
-                if let JValue::Object(map_rc) = value.clone() {
-                    let mut map = (*map_rc).clone();
-                    // As in jsonata-js, `$` in the update is the matched
-                    // object, not the transform's input.
-                    let update_val =
-                        evaluator.with_dollar(value, |ev| ev.evaluate_internal(update, value))?;
-                    // Validate that update evaluates to an object or null (undefined)
-                    match update_val {
-                        JValue::Object(update_map) => {
-                            for (key, val) in update_map.iter() {
-                                map.insert(key.clone(), val.clone());
-                            }
-                        }
-                        JValue::Null | JValue::Undefined => {
-                            // Null/undefined means no updates, just continue to deletions
-                        }
-                        _ => {
-                            return Err(EvaluatorError::EvaluationError(
-                                "T2011: The second argument of the transform operator must evaluate to an object".to_string()
-                            ));
-                        }
-                    }
-                    if let Some(delete) = delete {
-                        for field in evaluator.transform_deletions(delete, value)? {
-                            map.shift_remove(&field);
-                        }
-                    }
-                    return Ok(JValue::Object(Rc::new(map)));
+        let copy = JValue::from_json_str(&text)
+            .map_err(|error| EvaluatorError::EvaluationError(error.to_string()))?;
+        let targets: Vec<JValue> =
+            match self.with_dollar(&copy, |ev| ev.evaluate_internal(location, &copy))? {
+                JValue::Undefined => Vec::new(),
+                JValue::Array(targets) => targets.to_vec(),
+                target => vec![target],
+            };
+        let mut changed: HashMap<*const crate::value::JMap, crate::value::JMap> = HashMap::new();
+        for target in &targets {
+            let current = with_changes(target, &changed);
+            let update = self.with_dollar(&current, |ev| ev.evaluate_internal(update, &current))?;
+            let additions = match &update {
+                JValue::Undefined => None,
+                JValue::Object(additions) => Some(additions),
+                _ => {
+                    return Err(EvaluatorError::EvaluationError(
+                        "T2011: The second argument of the transform operator must evaluate to an object"
+                            .to_string(),
+                    ));
                 }
-                return Ok(value.clone());
+            };
+            if let JValue::Object(original) = target {
+                let mut map =
+                    changed.remove(&Rc::as_ptr(original)).unwrap_or_else(|| (**original).clone());
+                for (name, value) in additions.iter().flat_map(|additions| additions.iter()) {
+                    map.insert(name.clone(), value.clone());
+                }
+                changed.insert(Rc::as_ptr(original), map);
+            } else if let Some((name, _)) = additions.and_then(|additions| additions.first()) {
+                cannot_have_member(target, name)?;
             }
-
-            // Otherwise, recursively process children to find and transform targets
-            match value {
-                JValue::Object(map) => {
-                    let mut new_map = IndexMap::new();
-                    for (k, v) in map.iter() {
-                        new_map.insert(
-                            k.clone(),
-                            apply_transform_deep(evaluator, v, targets, update, delete)?,
-                        );
+            let Some(delete) = delete else { continue };
+            let current = with_changes(target, &changed);
+            let deletions = self.transform_deletions(delete, &current)?;
+            if let JValue::Object(original) = target {
+                if let Some(map) = changed.get_mut(&Rc::as_ptr(original)) {
+                    for name in deletions {
+                        map.shift_remove(&name);
                     }
-                    Ok(JValue::object(new_map))
                 }
-
-                JValue::Array(arr) => {
-                    let mut new_arr = Vec::new();
-                    for item in arr.iter() {
-                        new_arr
-                            .push(apply_transform_deep(evaluator, item, targets, update, delete)?);
-                    }
-                    Ok(JValue::array(new_arr))
-                }
-                _ => Ok(value.clone()),
             }
         }
-
-        // Apply transformation recursively starting from input
-        apply_transform_deep(self, input, &targets, update, delete)
+        Ok(with_changes(&copy, &changed))
     }
 
     /// Helper to invoke a lambda with given parameters
@@ -9732,6 +9698,10 @@ impl Evaluator {
         match pattern {
             JValue::String(_) => match replacement {
                 JValue::String(text) => Ok(crate::functions::string::replace(s, pattern, text, limit)?),
+                // Where nothing is found, nothing is replaced.
+                _ if matches!(pattern, JValue::String(pattern) if !s.contains(&**pattern)) => {
+                    Ok(JValue::string(s))
+                }
                 // jsonata-js inserts the function's JavaScript source text
                 // here, which has no equivalent to reproduce.
                 _ => Err(EvaluatorError::TypeError(
@@ -10750,10 +10720,9 @@ impl Evaluator {
             | JValue::Number(_)
             | JValue::Bool(_)
             | JValue::Array(_)
-            | JValue::Object(_) => match crate::functions::string::string(value, None) {
-                Ok(JValue::String(s)) => Ok(s.to_string()),
-                Ok(JValue::Null) => Ok(String::new()),
-                _ => Err(EvaluatorError::TypeError("Cannot concatenate complex types".to_string())),
+            | JValue::Object(_) => match crate::functions::string::string(value, None)? {
+                JValue::String(s) => Ok(s.to_string()),
+                _ => Ok(String::new()),
             },
             _ => Ok(String::new()),
         }
@@ -11032,4 +11001,44 @@ impl Default for Evaluator {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// A value with what its objects have become in a transform.
+fn with_changes(
+    value: &JValue,
+    changed: &HashMap<*const crate::value::JMap, crate::value::JMap>,
+) -> JValue {
+    if changed.is_empty() {
+        return value.clone();
+    }
+    crate::value::with_stack(|| match value {
+        JValue::Object(map) => {
+            let map = changed.get(&Rc::as_ptr(map)).unwrap_or(map);
+            JValue::object(
+                map.iter()
+                    .map(|(name, value)| (name.clone(), with_changes(value, changed)))
+                    .collect(),
+            )
+        }
+        JValue::Array(items) => {
+            JValue::array(items.iter().map(|item| with_changes(item, changed)).collect())
+        }
+        other => other.clone(),
+    })
+}
+
+/// What JavaScript says when a member is to be added to something that can have none; arrays can.
+fn cannot_have_member(value: &JValue, name: &str) -> Result<(), EvaluatorError> {
+    let (kind, text) = match value {
+        JValue::Number(number) => ("number", crate::integer_picture::plain_text(*number)),
+        JValue::String(text) => ("string", text.to_string()),
+        JValue::Bool(bool) => ("boolean", bool.to_string()),
+        JValue::Null => {
+            return Err(EvaluatorError::TypeError(format!(
+                "Cannot set properties of null (setting '{name}')"
+            )));
+        }
+        _ => return Ok(()),
+    };
+    Err(EvaluatorError::TypeError(format!("Cannot create property '{name}' on {kind} '{text}'")))
 }

@@ -142,13 +142,11 @@ pub mod string {
     /// Reject a non-finite number anywhere in the value.
     ///
     /// jsonata-js serializes through `isNumeric`, which throws D1001 for
-    /// Infinity or NaN. Without this the number becomes JSON `null` and
-    /// `$string({"inf": 1/0})` quietly returns `{"inf":null}`. The scalar case
-    /// raises D3001 earlier, matching the reference.
+    /// Infinity; NaN becomes `null`. The scalar case raises D3001 earlier.
     fn reject_non_finite(value: &JValue) -> Result<(), FunctionError> {
         match value {
-            JValue::Number(n) if !n.is_finite() => {
-                Err(FunctionError::RuntimeError(format!("D1001: Number out of range: {}", n)))
+            JValue::Number(n) if n.is_infinite() => {
+                Err(FunctionError::RuntimeError("D1001: Number out of range: null".to_string()))
             }
             JValue::Array(arr) => with_stack(|| arr.iter().try_for_each(reject_non_finite)),
             JValue::Object(obj) => with_stack(|| obj.values().try_for_each(reject_non_finite)),
@@ -381,24 +379,30 @@ pub mod string {
 
     /// $split(str, separator, limit) - Split string into array
     /// separator can be a string or a regex object
-    pub fn split(
-        s: &str,
-        separator: &JValue,
-        limit: Option<usize>,
-    ) -> Result<JValue, FunctionError> {
-        // Check if separator is a regex
+    pub fn split(s: &str, separator: &JValue, limit: Option<f64>) -> Result<JValue, FunctionError> {
         if let Some((pattern, flags)) = extract_regex(separator) {
             let re = build_regex(&pattern, &flags)?;
-
-            let parts = re.split(s).map_err(FunctionError::RuntimeError)?;
-            let parts: Vec<JValue> = parts.into_iter().map(JValue::string).collect();
-
-            // Truncate to limit if specified (limit is max number of results)
-            let result =
-                if let Some(lim) = limit { parts.into_iter().take(lim).collect() } else { parts };
-
-            return Ok(JValue::array(result));
+            let mut parts = Vec::new();
+            let mut start = 0;
+            let mut matches = RegexMatches::new(&re, s);
+            // The next match is looked for also when there are enough parts.
+            let mut found = if limit == Some(0.0) { None } else { matches.next_match()? };
+            let has_room =
+                |parts: &Vec<JValue>| limit.is_none_or(|limit| (parts.len() as f64) < limit);
+            while let Some(separating) = &found {
+                if !has_room(&parts) {
+                    break;
+                }
+                parts.push(JValue::string(&s[start..separating.byte_start]));
+                start = separating.byte_end;
+                found = matches.next_match()?;
+            }
+            if has_room(&parts) {
+                parts.push(JValue::string(&s[start..]));
+            }
+            return Ok(JValue::array(parts));
         }
+        let limit = limit.map(|limit| limit.floor() as usize);
 
         // Handle string separator. The signature `<s-(sf)n?:a<s>>` admits a
         // string or a function, and the regex/function branch is handled
@@ -893,7 +897,7 @@ pub mod boolean {
         match value {
             JValue::Null | JValue::Undefined => false,
             JValue::Bool(b) => *b,
-            JValue::Number(n) => *n != 0.0,
+            JValue::Number(n) => *n != 0.0 && !n.is_nan(),
             JValue::String(s) => !s.is_empty(),
             JValue::Array(arr) => {
                 with_stack(|| {
@@ -1311,43 +1315,80 @@ pub mod encoding {
 
     /// $encodeUrlComponent(string) - Encode URL component
     pub fn encode_url_component(s: &str) -> Result<JValue, FunctionError> {
-        let encoded = percent_encoding::utf8_percent_encode(s, percent_encoding::NON_ALPHANUMERIC)
-            .to_string();
-        Ok(JValue::string(encoded))
+        Ok(JValue::string(percent_encoding::utf8_percent_encode(s, COMPONENT).to_string()))
     }
 
     /// $decodeUrlComponent(string) - Decode URL component
     pub fn decode_url_component(s: &str) -> Result<JValue, FunctionError> {
-        match percent_encoding::percent_decode_str(s).decode_utf8() {
-            Ok(decoded) => Ok(JValue::string(decoded.to_string())),
-            // jsonata-js reports every malformed-URL failure as D3140, naming
-            // the function and quoting the offending value.
-            Err(_) => Err(FunctionError::RuntimeError(format!(
-                "D3140: Malformed URL passed to ${}(): \"{}\"",
-                "decodeUrlComponent", s
-            ))),
-        }
+        decoded(s, "", "decodeUrlComponent")
     }
 
     /// $encodeUrl(string) - Encode full URL
     /// More permissive than encodeUrlComponent - allows URL structure characters
     pub fn encode_url(s: &str) -> Result<JValue, FunctionError> {
-        // Use CONTROLS to preserve URL structure (://?#[]@!$&'()*+,;=)
-        let encoded =
-            percent_encoding::utf8_percent_encode(s, percent_encoding::CONTROLS).to_string();
-        Ok(JValue::string(encoded))
+        Ok(JValue::string(percent_encoding::utf8_percent_encode(s, WHOLE).to_string()))
     }
 
     /// $decodeUrl(string) - Decode full URL
     pub fn decode_url(s: &str) -> Result<JValue, FunctionError> {
-        match percent_encoding::percent_decode_str(s).decode_utf8() {
-            Ok(decoded) => Ok(JValue::string(decoded.to_string())),
-            // jsonata-js reports every malformed-URL failure as D3140, naming
-            // the function and quoting the offending value.
-            Err(_) => Err(FunctionError::RuntimeError(format!(
-                "D3140: Malformed URL passed to ${}(): \"{}\"",
-                "decodeUrl", s
-            ))),
+        decoded(s, RESERVED, "decodeUrl")
+    }
+
+    /// What structures a URL: `encodeURI` leaves it as it is, `decodeURI` its escapes.
+    const RESERVED: &str = ";/?:@&=+$,#";
+    const COMPONENT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'_')
+        .remove(b'.')
+        .remove(b'!')
+        .remove(b'~')
+        .remove(b'*')
+        .remove(b'\'')
+        .remove(b'(')
+        .remove(b')');
+    const WHOLE: &percent_encoding::AsciiSet = &COMPONENT
+        .remove(b';')
+        .remove(b'/')
+        .remove(b'?')
+        .remove(b':')
+        .remove(b'@')
+        .remove(b'&')
+        .remove(b'=')
+        .remove(b'+')
+        .remove(b'$')
+        .remove(b',')
+        .remove(b'#');
+
+    /// JavaScript's `decodeURI` and `decodeURIComponent`: escapes of these characters stay, and what is no
+    /// escape is an error.
+    fn decoded(s: &str, stay: &str, function: &str) -> Result<JValue, FunctionError> {
+        let malformed = || {
+            FunctionError::RuntimeError(format!(
+                "D3140: Malformed URL passed to ${function}(): {}",
+                serde_json::Value::from(s)
+            ))
+        };
+        let mut bytes = Vec::with_capacity(s.len());
+        let mut rest = s.as_bytes();
+        while let Some((first, after)) = rest.split_first() {
+            rest = after;
+            if *first != b'%' {
+                bytes.push(*first);
+                continue;
+            }
+            let digits = rest.get(..2).ok_or_else(malformed)?;
+            let value = digits.iter().try_fold(0, |value, digit| {
+                Some(value * 16 + (*digit as char).to_digit(16)? as u8)
+            });
+            let value = value.ok_or_else(malformed)?;
+            if stay.as_bytes().contains(&value) {
+                bytes.push(b'%');
+                bytes.extend(digits);
+            } else {
+                bytes.push(value);
+            }
+            rest = &rest[2..];
         }
+        String::from_utf8(bytes).map(JValue::string).map_err(|_| malformed())
     }
 }

@@ -1244,13 +1244,13 @@ impl Parser {
             Token::Dot => Some((75, 85)), // Right bp is higher to prevent consuming postfix operators
             Token::LeftBracket => Some((80, 81)),
             Token::LeftParen => Some((80, 81)),
-            Token::LeftBrace => Some((80, 81)), // Object constructor as postfix
-            Token::Caret => Some((80, 81)),     // Sort operator as postfix
+            Token::LeftBrace => Some((70, 71)), // Object constructor as postfix
+            Token::Caret => Some((40, 41)),     // Sort operator as postfix
             Token::Hash => Some((80, 81)),      // Index binding operator as postfix
             Token::At => Some((80, 81)),        // Focus binding operator as postfix
             Token::Question => Some((20, 21)),
-            Token::QuestionQuestion => Some((15, 16)), // Coalescing operator
-            Token::QuestionColon => Some((15, 16)),    // Default operator
+            // As strong as a comparison on the left, and everything on the right is theirs.
+            Token::QuestionQuestion | Token::QuestionColon => Some((40, 0)),
             Token::DotDot => Some((20, 21)),
             Token::ColonEqual => Some((10, 9)), // Right associative
             // Chain/pipe operator: 40 as in jsonata-js, so `"a" & "b" ~> $f` applies

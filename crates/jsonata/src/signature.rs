@@ -11,13 +11,6 @@ pub enum SignatureError {
     #[error("Invalid signature: {0}")]
     InvalidSignature(String),
 
-    /// jsonata-js has no distinct arity error: too few or too many arguments
-    /// both fail the signature regex and surface as T0410 against the first
-    /// argument that does not fit. Carrying the code matters because callers
-    /// branch on it -- and because the differential harness compares codes.
-    #[error("T0410: Argument count mismatch: expected {expected}, got {actual}")]
-    ArgumentCountMismatch { expected: usize, actual: usize },
-
     #[error("T0410: Argument {index} must be {expected}")]
     ArgumentTypeMismatch { index: usize, expected: String },
 
@@ -43,16 +36,9 @@ pub enum SignatureError {
 
 impl SignatureError {
     /// The reference's text, which names the function.
-    pub fn of_function(&self, name: &str, args: &[JValue], params: &[Parameter]) -> String {
+    pub fn of_function(&self, name: &str) -> String {
         match self {
             SignatureError::ArgumentTypeMismatch { index, .. } => {
-                format!(
-                    "T0410: Argument {index} of function \"{name}\" does not match function signature"
-                )
-            }
-            SignatureError::ArgumentCountMismatch { expected, actual } => {
-                // The first argument that does not fit.
-                let index = if actual > expected { params.len() + 1 } else { args.len() + 1 };
                 format!(
                     "T0410: Argument {index} of function \"{name}\" does not match function signature"
                 )
@@ -193,8 +179,6 @@ pub struct Parameter {
     /// Regex fragment for this parameter, e.g. "[nm]", "[nm]+", "[sm]?".
     /// Combined across all params to build a Signature's full_regex.
     regex: String,
-    /// True if this parameter was declared with the '+' (one-or-more) modifier.
-    repeatable: bool,
     /// True if this parameter was declared with the '-' modifier: when the
     /// caller omits this argument, substitute the evaluation context value
     /// instead (if its type is compatible).
@@ -308,7 +292,6 @@ impl Signature {
             let param_type = Self::parse_type_chars(&mut chars)?;
             let mut regex = Parameter::base_regex(&param_type);
             let mut optional = false;
-            let mut repeatable = false;
             let mut context = false;
             let mut context_regex = None;
 
@@ -321,7 +304,6 @@ impl Signature {
                 Some('+') => {
                     chars.next();
                     regex.push('+');
-                    repeatable = true;
                 }
                 Some('-') => {
                     chars.next();
@@ -333,14 +315,7 @@ impl Signature {
                 _ => {}
             }
 
-            params.push(Parameter {
-                param_type,
-                optional,
-                regex,
-                repeatable,
-                context,
-                context_regex,
-            });
+            params.push(Parameter { param_type, optional, regex, context, context_regex });
         }
 
         Ok(params)
@@ -469,19 +444,6 @@ impl Signature {
         Self::parse_type_chars(&mut chars)
     }
 
-    /// Validate argument count
-    pub fn validate_arg_count(&self, actual: usize) -> Result<(), SignatureError> {
-        let required = self.params.iter().filter(|p| !p.optional).count();
-        let unbounded = self.params.iter().any(|p| p.repeatable);
-        let max = self.params.len();
-
-        if actual < required || (!unbounded && actual > max) {
-            return Err(SignatureError::ArgumentCountMismatch { expected: required, actual });
-        }
-
-        Ok(())
-    }
-
     /// Validate and coerce arguments according to signature rules.
     ///
     /// `context` is the JSONata evaluation context (`$`) at the point of the
@@ -517,8 +479,6 @@ impl Signature {
         args: &[JValue],
         context: &JValue,
     ) -> Result<(Vec<JValue>, usize), SignatureError> {
-        self.validate_arg_count(args.len())?;
-
         let supplied_sig: String = args.iter().map(type_symbol).collect();
 
         let captures = match self.full_regex.captures(&supplied_sig) {

@@ -1,6 +1,8 @@
 //! One evaluation: parse, bind, evaluate within a budget, convert. A panic of the evaluator is an error like others.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
 
 use indexmap::IndexMap;
 use jsonata::ast::AstNode;
@@ -116,8 +118,24 @@ fn evaluate(
     })
 }
 
+/// Runs what may panic. Such a panic is a failed expression, so nobody is told of it on standard error.
 fn guarded<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(Failure::internal()))
+    thread_local! {
+        static GUARDED: Cell<u32> = const { Cell::new(0) };
+    }
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let told = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            if GUARDED.get() == 0 {
+                told(panic);
+            }
+        }));
+    });
+    GUARDED.set(GUARDED.get() + 1);
+    let result = panic::catch_unwind(AssertUnwindSafe(run));
+    GUARDED.set(GUARDED.get() - 1);
+    result.unwrap_or_else(|_| Err(Failure::internal()))
 }
 
 /// JSON of a result. Undefined and functions are nothing; numbers that JSON does not have are their names.
