@@ -1459,18 +1459,17 @@ fn eval_compiled_node(
                     &single_holder[..]
                 }
             };
-            let (start_idx, mut accumulator) = if let Some(init_expr) = initial {
-                let init_val =
-                    eval_compiled_inner(init_expr, data, vars, ctx, shape, options, start_time)?;
-                if items.is_empty() {
-                    return Ok(init_val);
+            let initial = match initial {
+                Some(initial) => {
+                    eval_compiled_inner(initial, data, vars, ctx, shape, options, start_time)?
                 }
-                (0usize, init_val)
-            } else {
-                if items.is_empty() {
-                    return Ok(JValue::Undefined);
-                }
-                (1, items[0].clone())
+                None => JValue::Undefined,
+            };
+            let (start_idx, mut accumulator) = match (initial, items) {
+                (JValue::Undefined, []) => return Ok(JValue::Undefined),
+                (JValue::Undefined, [first, ..]) => (1, first.clone()),
+                (initial, []) => return Ok(initial),
+                (initial, _) => (0usize, initial),
             };
             let acc_param = params[0].as_str();
             let item_param = params[1].as_str();
@@ -1571,15 +1570,17 @@ pub(crate) fn predicate_index_match(pred: &JValue, index: usize, len: usize) -> 
     }
 
     match pred {
-        JValue::Number(n) => Some(usize::from(matches_index(*n, index, len))),
-        JValue::Array(arr) if arr.iter().all(|v| matches!(v, JValue::Number(_))) => Some(
-            arr.iter()
-                .filter(|v| match v {
-                    JValue::Number(n) => matches_index(*n, index, len),
-                    _ => false,
-                })
-                .count(),
-        ),
+        JValue::Number(n) if !n.is_nan() => Some(usize::from(matches_index(*n, index, len))),
+        JValue::Array(arr) if arr.iter().all(|v| matches!(v, JValue::Number(n) if !n.is_nan())) => {
+            Some(
+                arr.iter()
+                    .filter(|v| match v {
+                        JValue::Number(n) => matches_index(*n, index, len),
+                        _ => false,
+                    })
+                    .count(),
+            )
+        }
         _ => None,
     }
 }
@@ -8366,23 +8367,17 @@ impl Evaluator {
                     }
                 };
 
-                if items.is_empty() {
-                    // Return initial value if provided, otherwise undefined
-                    return if args.len() == 3 {
-                        self.evaluate_internal(&args[2], data)
-                    } else {
-                        Ok(JValue::Undefined)
-                    };
-                }
-
-                // Get initial accumulator
-                let mut accumulator = if args.len() == 3 {
-                    self.evaluate_internal(&args[2], data)?
-                } else {
-                    items[0].clone()
+                // An undefined initial value is none.
+                let initial = match args.get(2) {
+                    Some(initial) => self.evaluate_internal(initial, data)?,
+                    None => JValue::Undefined,
                 };
-
-                let start_idx = if args.len() == 3 { 0 } else { 1 };
+                let (start_idx, mut accumulator) = match (initial, items) {
+                    (JValue::Undefined, []) => return Ok(JValue::Undefined),
+                    (JValue::Undefined, [first, ..]) => (1, first.clone()),
+                    (initial, []) => return Ok(initial),
+                    (initial, _) => (0, initial),
+                };
 
                 // CompiledExpr fast path: direct lambda with 2 params, compilable body
                 if param_count == 2 {
@@ -8794,12 +8789,12 @@ impl Evaluator {
     ) -> Result<Vec<String>, EvaluatorError> {
         let deletions = self.with_dollar(matched, |ev| ev.evaluate_internal(delete, matched))?;
         let not_strings = || {
-            EvaluatorError::EvaluationError(
-                "T2012: The third argument of the transform operator must be an array of strings"
-                    .to_string(),
-            )
+            EvaluatorError::EvaluationError(format!(
+                "T2012: The delete clause of the transform expression must evaluate to a string or array of strings: {}",
+                shown(&deletions)
+            ))
         };
-        match deletions {
+        match &deletions {
             JValue::Undefined => Ok(Vec::new()),
             JValue::String(s) => Ok(vec![s.to_string()]),
             JValue::Array(arr) => arr
@@ -8857,10 +8852,10 @@ impl Evaluator {
                 JValue::Undefined => None,
                 JValue::Object(additions) => Some(additions),
                 _ => {
-                    return Err(EvaluatorError::EvaluationError(
-                        "T2011: The second argument of the transform operator must evaluate to an object"
-                            .to_string(),
-                    ));
+                    return Err(EvaluatorError::EvaluationError(format!(
+                        "T2011: The insert/update clause of the transform expression must evaluate to an object: {}",
+                        shown(&update)
+                    )));
                 }
             };
             if let JValue::Object(original) = target {
@@ -11041,4 +11036,9 @@ fn cannot_have_member(value: &JValue, name: &str) -> Result<(), EvaluatorError> 
         _ => return Ok(()),
     };
     Err(EvaluatorError::TypeError(format!("Cannot create property '{name}' on {kind} '{text}'")))
+}
+
+/// A value as the reference puts it into a message.
+fn shown(value: &JValue) -> String {
+    value.to_json_string().unwrap_or_default()
 }

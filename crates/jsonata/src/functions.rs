@@ -131,6 +131,9 @@ pub mod string {
     /// printer (exponential outside [1e-6, 1e21), `+` on positive exponents,
     /// `-0` as `0`).
     fn format_stringified_number(f: f64) -> String {
+        if f.is_nan() {
+            return "null".to_string();
+        }
         // 2.0.6 rounds whole numbers as well.
         if f.fract() == 0.0 && !crate::environment::is_states() {
             crate::value::js_number_to_string(f)
@@ -1283,34 +1286,14 @@ pub mod encoding {
 
     pub fn base64encode(s: &str) -> Result<JValue, FunctionError> {
         // The reference takes the low byte of each UTF-16 unit.
-        let bytes: Vec<u8> = if crate::environment::is_states() {
-            s.encode_utf16().map(|unit| unit as u8).collect()
-        } else {
-            s.as_bytes().to_vec()
-        };
-        let encoded = general_purpose::STANDARD.encode(bytes);
-        Ok(JValue::string(encoded))
+        let bytes: Vec<u8> = s.encode_utf16().map(|unit| unit as u8).collect();
+        Ok(JValue::string(general_purpose::STANDARD.encode(bytes)))
     }
 
-    /// $base64decode(string) - Decode base64 string
+    /// $base64decode(string) - Decode base64 string: each byte is a character, as in the reference.
     pub fn base64decode(s: &str) -> Result<JValue, FunctionError> {
         let bytes = lenient_base64_bytes(s);
-        if crate::environment::is_states() {
-            return Ok(JValue::string(
-                bytes.iter().map(|byte| char::from(*byte)).collect::<String>(),
-            ));
-        }
-        match String::from_utf8(bytes) {
-            Ok(decoded) => Ok(JValue::string(decoded)),
-            // The decoded bytes are not text. jsonata-js reads them as latin1
-            // and always produces *a* string, which round-trips ASCII but
-            // mangles everything else -- `$base64decode($base64encode("\u{1f642}"))`
-            // is "=B" there. Raising instead is a deliberate divergence; see
-            // issue #126 group 3.
-            Err(_) => {
-                Err(FunctionError::RuntimeError("Invalid UTF-8 in decoded base64".to_string()))
-            }
-        }
+        Ok(JValue::string(bytes.into_iter().map(char::from).collect::<String>()))
     }
 
     /// $encodeUrlComponent(string) - Encode URL component
