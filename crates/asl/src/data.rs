@@ -1,9 +1,11 @@
-//! A JSON payload that many places share: one allocation, written as text at most once.
+//! A JSON payload that many places share: one allocation, written as text at most once, and read from
+//! text at most once. A journal that is folded or shown reads few of its payloads.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -11,12 +13,13 @@ use serde_json::value::RawValue;
 use crate::definition::Segment;
 
 /// An immutable JSON document. Cloning is cheap; the text form (compact, as history events carry it)
-/// is made when first asked for and shared by all clones.
+/// is made when first asked for and shared by all clones, and so is the value of a text from a journal.
 #[derive(Clone)]
 pub struct Data(Arc<Inner>);
 
+/// At least one of them is there.
 struct Inner {
-    value: Value,
+    value: OnceLock<Value>,
     text: OnceLock<Box<str>>,
 }
 
@@ -28,18 +31,22 @@ impl Data {
 
     /// The value.
     pub fn value(&self) -> &Value {
-        &self.0.value
+        self.0.value.get_or_init(|| {
+            let text = self.0.text.get().map_or("null", |text| text);
+            // It was a document when it was written, and its form was looked at when it was read.
+            serde_json::from_str(text).unwrap_or_default()
+        })
     }
 
     /// The compact JSON text.
     pub fn text(&self) -> &str {
-        self.0.text.get_or_init(|| self.0.value.to_string().into_boxed_str())
+        self.0.text.get_or_init(|| self.value().to_string().into_boxed_str())
     }
 
     /// The same document with its text in compact form, whatever form it was read in.
     pub fn compact(&self) -> Data {
-        let compact = self.0.value.to_string();
-        if compact == self.text() { self.clone() } else { Data::from(self.0.value.clone()) }
+        let compact = self.value().to_string();
+        if compact == self.text() { self.clone() } else { Data::from(self.value().clone()) }
     }
 
     /// Bytes of the text in UTF-8: what AWS's payload limit of 262,144 counts.
@@ -79,9 +86,10 @@ impl Data {
 
     /// The value by itself; clones it only if others hold it too.
     pub fn into_value(self) -> Value {
+        self.value();
         match Arc::try_unwrap(self.0) {
-            Ok(inner) => inner.value,
-            Err(shared) => shared.value.clone(),
+            Ok(inner) => inner.value.into_inner().unwrap_or_default(),
+            Err(shared) => Data(shared).value().clone(),
         }
     }
 
@@ -93,7 +101,7 @@ impl Data {
 
 impl From<Value> for Data {
     fn from(value: Value) -> Data {
-        Data(Arc::new(Inner { value, text: OnceLock::new() }))
+        Data(Arc::new(Inner { value: value.into(), text: OnceLock::new() }))
     }
 }
 
@@ -105,7 +113,11 @@ impl Default for Data {
 
 impl PartialEq for Data {
     fn eq(&self, other: &Data) -> bool {
-        self.same(other) || self.0.value == other.0.value
+        let texts = self.0.text.get().zip(other.0.text.get());
+        // The same text is the same document; one document has several texts.
+        self.same(other)
+            || texts.is_some_and(|(one, other)| one == other)
+            || self.value() == other.value()
     }
 }
 
@@ -125,6 +137,32 @@ impl Serialize for Data {
 impl<'de> Deserialize<'de> for Data {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Data, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Data::written(&text).map_err(serde::de::Error::custom)
+        serde_json::from_str::<IgnoredAny>(&text).map_err(serde::de::Error::custom)?;
+        let text = OnceLock::from(text.into_boxed_str());
+        Ok(Data(Arc::new(Inner { value: OnceLock::new(), text })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_of_a_journal_is_read_when_it_is_asked_for() {
+        let stored = serde_json::to_string(
+            &Data::written(r#"{ "b": [1.50, "\u00e9"], "a": null }"#).unwrap(),
+        );
+        let read: Data = serde_json::from_str(&stored.unwrap()).unwrap();
+        assert!(read.0.value.get().is_none());
+        assert_eq!(read.text(), r#"{ "b": [1.50, "\u00e9"], "a": null }"#);
+        assert_eq!(read, Data::written(r#"{ "b": [1.50, "\u00e9"], "a": null }"#).unwrap());
+        assert!(read.0.value.get().is_none(), "to compare the same texts needs no value");
+        assert_eq!(read.compact().text(), r#"{"b":[1.5,"é"],"a":null}"#);
+        assert_eq!(read, read.compact());
+        assert_eq!(read.clone().into_value(), read.value().clone());
+        for damaged in ["", "{", "{}x", "[1,]", "nul"] {
+            let text = serde_json::to_string(damaged).unwrap();
+            assert!(serde_json::from_str::<Data>(&text).is_err(), "{damaged}");
+        }
     }
 }

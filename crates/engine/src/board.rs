@@ -70,6 +70,14 @@ pub(crate) enum Pages {
     Done,
 }
 
+/// How much there is of each.
+pub(crate) struct Depths {
+    pub(crate) ready: usize,
+    pub(crate) resting: usize,
+    pub(crate) lent: usize,
+    pub(crate) ending: usize,
+}
+
 /// So many tasks wait in memory; more wait in the store.
 const READY_MAX: usize = 4096;
 
@@ -179,6 +187,12 @@ impl Inner {
         let (header, task) = (header.clone(), task.clone());
         self.runs.push_back(Lease { execution, header, task, again });
         true
+    }
+
+    pub(crate) fn depths(&self) -> Depths {
+        let (ready, resting) = (self.ready.len(), self.later.len());
+        let lent = self.known.len().saturating_sub(ready + resting);
+        Depths { ready, resting, lent, ending: self.ending.len() }
     }
 
     /// Whether the task is waiting here or lent.

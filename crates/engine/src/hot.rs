@@ -48,6 +48,12 @@ impl Hot {
         Taken { hot: self, key, live: Some(slot.lock_owned().await) }
     }
 
+    /// How many executions are here, and about how many bytes they hold.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let slots = self.lock();
+        (slots.by_key.len(), slots.weight)
+    }
+
     fn slot(&self, key: ExecutionKey) -> Arc<tokio::sync::Mutex<Option<Box<Live>>>> {
         let slots = &mut *self.lock();
         let slot = slots.by_key.entry(key).or_insert_with(|| {

@@ -15,6 +15,7 @@ pub mod journal;
 mod listener;
 mod live;
 mod map_run;
+mod meter;
 mod retire;
 mod row;
 mod submit;
@@ -32,10 +33,11 @@ use self::board::Board;
 use self::definitions::Definitions;
 use self::hot::Hot;
 use self::map_run::MapRuns;
+use self::meter::Meter;
 
 pub use self::definitions::TABLE as DEFINITIONS;
 pub use self::express::{Express, Turn};
-pub use self::listener::{Listener, News};
+pub use self::listener::{Change, Listener, News};
 pub use self::map_run::{
     Child, Counts, LiveMapRun, MapRun, MapRunStatus, OF_EXECUTION as MAP_RUNS_OF_EXECUTION,
     Progress, Standing, TABLE as MAP_RUNS,
@@ -173,6 +175,7 @@ pub struct Engine {
     activities: RwLock<Option<Arc<BTreeSet<String>>>>,
     map_runs: MapRuns,
     limits: Limits,
+    meter: Meter,
 }
 
 /// Bytes of executions kept in memory, roughly.
@@ -196,6 +199,7 @@ impl Engine {
             activities: RwLock::default(),
             map_runs: MapRuns::default(),
             limits: Limits::default(),
+            meter: Meter::default(),
         }
     }
 

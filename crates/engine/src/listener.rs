@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use asl::{Event, Header};
+use asl::{Data, Event, Failure, Header, Status, Timestamp};
 use store::ExecutionKey;
 
 use crate::Engine;
@@ -19,6 +19,32 @@ pub trait Listener: Send + Sync + 'static {
 
     /// Something has happened in this execution, wanted or not. Decisions wait for this too.
     fn changed(&self, _header: &Header) {}
+
+    /// An execution has begun, was redriven, or has ended. Told of every execution, wanted or not; decisions
+    /// wait for this to return.
+    fn status_changed(&self, change: &Change<'_>) {
+        let _ = change;
+    }
+}
+
+/// An execution has another status.
+pub struct Change<'a> {
+    /// Its number.
+    pub execution: ExecutionKey,
+    /// What it was born with.
+    pub header: &'a Header,
+    /// As given to start, JSON text.
+    pub attributes: &'a str,
+    /// The new status; [`Status::Running`] when it has begun or was redriven.
+    pub status: Status,
+    /// When.
+    pub at: Timestamp,
+    /// How often it was redriven, and when last.
+    pub redrive: (u32, Option<Timestamp>),
+    /// What it came to, if it succeeded.
+    pub output: Option<&'a Data>,
+    /// Why it ended, if it did otherwise.
+    pub failure: Option<&'a Failure>,
 }
 
 /// What has happened in an execution.
@@ -43,9 +69,17 @@ impl Engine {
     /// Tells all whom it concerns of a durable decision.
     pub(crate) fn tell_of(&self, live: &Live, mut publication: Publication) {
         let events = std::mem::take(&mut publication.events);
+        let (began, ended) = (publication.began, publication.ended);
+        self.meter.transitions.inc_by(publication.transitions);
         self.board.publish(live.key(), live.header(), publication);
         let Some(listener) = self.listener.get() else { return };
         listener.changed(live.header());
+        if let Some(at) = began {
+            listener.status_changed(&Change { status: Status::Running, at, ..live.change() });
+        }
+        if ended {
+            listener.status_changed(&live.change());
+        }
         if !events.is_empty() {
             listener.heard(News {
                 execution: live.key(),

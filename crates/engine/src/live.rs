@@ -14,6 +14,7 @@ use store::{
 };
 
 use crate::journal::{self, Lines};
+use crate::listener::Change;
 use crate::row::{self, Detail, End};
 use crate::{Cancelled, map_run};
 
@@ -75,6 +76,12 @@ pub(crate) struct Publication {
     pub(crate) activities: bool,
     /// What happened, if somebody wants to hear of it.
     pub(crate) events: Vec<Event>,
+    /// When it began or was redriven, if that is what happened.
+    pub(crate) began: Option<Timestamp>,
+    /// It has ended.
+    pub(crate) ended: bool,
+    /// States entered.
+    pub(crate) transitions: u64,
 }
 
 impl Live {
@@ -122,6 +129,20 @@ impl Live {
 
     pub(crate) fn status(&self) -> Status {
         self.execution.status()
+    }
+
+    /// Its status as it is now.
+    pub(crate) fn change(&self) -> Change<'_> {
+        Change {
+            execution: self.row.key,
+            header: &self.detail.header,
+            attributes: &self.detail.attributes,
+            status: self.execution.status(),
+            at: self.execution.stop_time().unwrap_or(self.detail.header.start_time),
+            redrive: self.execution.redrive(),
+            output: self.execution.output(),
+            failure: self.execution.failure(),
+        }
     }
 
     /// Whose list it is in.
@@ -190,7 +211,7 @@ impl Live {
         plan
     }
 
-    /// What an event means for the tasks that are awaited.
+    /// What an event means for the tasks that are awaited, and for those who are told.
     fn note(&mut self, event: &Event, timed_out: &mut Vec<TaskId>, plan: &mut Plan) {
         match &event.kind {
             EventKind::TaskSucceeded { task, .. }
@@ -200,6 +221,14 @@ impl Live {
             | EventKind::MapRunAborted { task } => self.settle(*task, plan),
             // Its work may go on: that is to be ended, whether or not a command says so.
             EventKind::TaskTimedOut { task, .. } => timed_out.push(*task),
+            EventKind::StateEntered { .. } => plan.publication.transitions += 1,
+            EventKind::ExecutionStarted { .. } | EventKind::ExecutionRedriven { .. } => {
+                plan.publication.began = Some(event.at);
+            }
+            EventKind::ExecutionSucceeded { .. }
+            | EventKind::ExecutionFailed { .. }
+            | EventKind::ExecutionTimedOut { .. }
+            | EventKind::ExecutionAborted { .. } => plan.publication.ended = true,
             EventKind::TaskSubmitted { task, .. } => {
                 plan.publication.settled.push(*task);
                 self.take(*task, plan);

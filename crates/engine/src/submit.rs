@@ -188,6 +188,7 @@ impl Engine {
         if !row.open && !ended_too {
             return Ok(None);
         }
+        self.meter.loads.inc();
         let damaged = |sequence, reason| EngineError::Journal { execution: key, sequence, reason };
         let detail = row::read(&row)?;
         let definition = self.definitions.with_hash(&*self.store, detail.definition).await?;

@@ -41,6 +41,7 @@ impl Engine {
         }
         let mut board = self.board.lock();
         let leases = board.lend(room);
+        self.meter.leases.inc_by(leases.len() as u64);
         let cancelled = board.cancelled.drain(..).collect();
         let map_runs = board.runs.drain(..).collect();
         Ok(Tick { leases, map_runs, cancelled, wake_at: board.wake_at(moment.now) })
@@ -66,6 +67,7 @@ impl Engine {
 
     async fn fire_page(&self, moment: Moment) -> Result<(), EngineError> {
         let timers = self.store.timers(moment.now.0.saturating_add(1), TIMERS_AT_ONCE).await?;
+        self.meter.timers.inc_by(timers.len() as u64);
         let mut order: Vec<ExecutionKey> = Vec::new();
         let mut by_execution: HashMap<ExecutionKey, Vec<TimerRow>> = HashMap::new();
         for timer in timers {

@@ -15,7 +15,7 @@ use crate::caller::{Scope, caller};
 use crate::identify::{self, Meaning, Meant, Shown, Unknown};
 use crate::protocols::query::{self, Form};
 use crate::protocols::{self, Protocol, aws_json, rest_json};
-use crate::{Gateway, ResponseBody, body, changes, console, guard, health, tunnel};
+use crate::{Gateway, ResponseBody, body, changes, console, guard, health, meter, tunnel};
 
 /// Where a request came from.
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +100,7 @@ async fn dispatch(
     if let Some(ours) = uri.path().strip_prefix("/_stepwell/") {
         return match (request.method(), ours) {
             (&Method::GET | &Method::HEAD, "health") => health::health(gateway, &request_id),
+            (&Method::GET | &Method::HEAD, "metrics") => health::metrics(gateway, &request_id),
             (&Method::GET, "changes") => follow(gateway, &request, ending, &request_id).await,
             (method, _) if uri.path().starts_with(console::HOME) => {
                 console::answer(method, &uri.path()[console::HOME.len()..], headers)
@@ -217,6 +218,22 @@ async fn finish(
     request_id: &str,
 ) -> Response<ResponseBody> {
     let Meant { service, operation, protocol, .. } = meant;
+    let begun = meter::now();
+    let response = answer(gateway, service, operation, protocol, input, caller, request_id).await;
+    let (name, status) = (service.entry.name, response.status().as_u16());
+    gateway.meter.answered(name, &operation.name, status, begun);
+    response
+}
+
+async fn answer(
+    gateway: &Arc<Gateway>,
+    service: &'static Service,
+    operation: &'static Operation,
+    protocol: Protocol,
+    input: Result<Input, Error>,
+    caller: Caller,
+    request_id: &str,
+) -> Response<ResponseBody> {
     let lengths = &gateway.settings.lengths;
     let result = match input.and_then(|input| checked(service, operation, input, lengths)) {
         Ok(input) => call(gateway, service, operation, caller, input).await,
@@ -282,7 +299,9 @@ async fn objects(
     match &gateway.objects {
         Some(objects) => {
             let id = HeaderValue::from_str(&request_id);
+            let begun = meter::now();
             let mut response = objects.answer(request, caller, request_id).await;
+            gateway.meter.answered("s3", "", response.status().as_u16(), begun);
             if let Ok(id) = id {
                 response.headers_mut().entry("x-amz-request-id").or_insert(id);
             }

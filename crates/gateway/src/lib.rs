@@ -27,6 +27,7 @@ mod guard;
 mod handle;
 mod health;
 mod identify;
+mod meter;
 mod protocols;
 mod s3;
 mod serve;
@@ -86,13 +87,19 @@ pub struct Gateway {
     settings: GatewaySettings,
     objects: Option<Arc<dyn ObjectDoor>>,
     authority: Option<tls::Authority>,
+    metrics: Option<MetricsText>,
+    meter: meter::Meter,
 }
+
+/// Makes the text of `GET /_stepwell/metrics`.
+pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
 
 impl Gateway {
     /// A port in front of a door. Without [`with_objects`](Gateway::with_objects) S3 is refused,
     /// without [`with_authority`](Gateway::with_authority) `CONNECT` to AWS is.
     pub fn new(door: Arc<dyn Door>, clock: Arc<dyn Clock>, settings: GatewaySettings) -> Gateway {
-        Gateway { door, clock, settings, objects: None, authority: None }
+        let meter = meter::Meter::default();
+        Gateway { door, clock, settings, objects: None, authority: None, metrics: None, meter }
     }
 
     /// With what answers S3.
@@ -105,6 +112,17 @@ impl Gateway {
     pub fn with_authority(mut self, authority: tls::Authority) -> Gateway {
         self.authority = Some(authority);
         self
+    }
+
+    /// With what makes the text of `GET /_stepwell/metrics`.
+    pub fn with_metrics(mut self, metrics: MetricsText) -> Gateway {
+        self.metrics = Some(metrics);
+        self
+    }
+
+    /// Puts what the port counts among what is shown.
+    pub fn register(&self, registry: &mut prometheus_client::registry::Registry) {
+        self.meter.register(registry);
     }
 
     fn moment(&self) -> Moment {

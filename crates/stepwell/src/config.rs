@@ -11,6 +11,8 @@ use clap::{Args, ValueEnum};
 use engine::Retention;
 use serde::Deserialize;
 
+use crate::observe::{Events, Traces};
+
 /// Where a server listens unless told otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:4566";
 /// Where a server keeps everything unless told otherwise.
@@ -130,6 +132,8 @@ struct File {
     retention_days: Option<u32>,
     /// Days by state machine: its ARN or its name.
     retention: BTreeMap<String, u32>,
+    events: Events,
+    traces: Traces,
 }
 
 /// What a server is started with.
@@ -165,6 +169,10 @@ pub struct Config {
     pub limits: Limits,
     /// How long executions are kept after their end.
     pub retention: Retention,
+    /// Where EventBridge's events of executions go.
+    pub events: Events,
+    /// Where traces of executions go.
+    pub traces: Traces,
 }
 
 impl Config {
@@ -208,6 +216,8 @@ impl Config {
             allowed_origins: [flags.allowed_origins.clone(), file.allowed_origins].concat(),
             allowed_hosts: [flags.allowed_hosts.clone(), file.allowed_hosts].concat(),
             limits: file.limits,
+            events: file.events,
+            traces: file.traces,
         })
     }
 }

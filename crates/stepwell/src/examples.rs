@@ -64,3 +64,9 @@ pub const VALIDATE: &str = "\
 Examples:
   stepwell validate hello.asl.json
   stepwell validate hello.asl.json --output json";
+
+pub const BENCH: &str = "\
+Examples:
+  stepwell bench                                      everything, some three minutes
+  stepwell bench s1 s2 --seconds 5                    two scenarios, five seconds each
+  stepwell bench map --count 100000                   a smaller Distributed Map";

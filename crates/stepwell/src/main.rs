@@ -7,6 +7,7 @@ mod config;
 mod examples;
 mod folder;
 mod log;
+mod observe;
 mod programs;
 mod progress;
 mod serve;
@@ -17,6 +18,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use config::ServerFlags;
+
+/// Executions are many small pieces of memory, made and dropped by several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// AWS Step Functions and SageMaker pipelines on your own machine.
 ///
@@ -86,6 +91,12 @@ enum Command {
     ///
     /// stepwell eval '$sum(orders.price)' --input @orders.json
     Eval(commands::eval::Flags),
+    /// Measure how fast the server is on this machine, next to a hello-world server
+    ///
+    /// Prints one JSON line for each scenario. Every scenario starts a server of its own, durable as ever,
+    /// and throws its data away; with --endpoint it asks one that runs.
+    #[command(after_long_help = examples::BENCH)]
+    Bench(commands::bench::Flags),
     /// What IAM's policies say about the calls that were made
     Iam(commands::iam::Flags),
     /// The supervisor of a job (started by the server)
@@ -116,6 +127,7 @@ fn main() -> ExitCode {
         Command::Backup(flags) => commands::backup::run(&flags),
         Command::Restore(flags) => commands::restore::run(&flags),
         Command::Eval(flags) => commands::eval::run(&flags),
+        Command::Bench(flags) => commands::bench::run(&flags),
         Command::Iam(flags) => commands::iam::run(&flags),
         Command::RunJob { folder } => commands::run_job::supervise(&folder),
         Command::RunWorker { folder } => commands::run_job::work(&folder),

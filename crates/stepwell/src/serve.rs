@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::observe::{self, Metrics};
 use crate::programs::OwnPrograms;
 
 /// Tasks that run at the same time.
@@ -53,6 +54,8 @@ impl Server {
             format!("cannot listen on {}: is another server running there?", config.listen)
         })?;
         let address = listener.local_addr()?;
+        let sinks = config.events.open().await?;
+        let traces = config.traces.open()?;
         let context = open(config).await?;
         let shutdown = CancellationToken::new();
         let settings = GatewaySettings {
@@ -69,8 +72,22 @@ impl Server {
         let gateway = Gateway::new(context.clone(), context.clock.clone(), settings)
             .with_objects(Arc::new(gateway::Objects::new(context.clone(), context.clock.clone())))
             .with_authority(authority);
+        let metrics = Arc::new(Metrics::new(&context, |registry| gateway.register(registry)));
+        let shown = metrics.clone();
+        let gateway = gateway.with_metrics(Arc::new(move || shown.text()));
         let mut parts = JoinSet::new();
-        parts.spawn(drive(context.clone(), shutdown.clone()));
+        parts.spawn(drive(context.clone(), metrics, shutdown.clone()));
+        if config.events.wanted()
+            && let Some(events) = context.stepfunctions.status_events()
+        {
+            parts.spawn(until(shutdown.clone(), observe::deliver(events, sinks)));
+        }
+        if let Some(exporter) = traces
+            && let Some(ended) = context.stepfunctions.traces(config.traces.sample)
+        {
+            let export = observe::export(context.clone(), ended, exporter);
+            parts.spawn(until(shutdown.clone(), export));
+        }
         parts.spawn(run_jobs(context.clone()));
         parts.spawn(keep_up(context.clone(), config.retention.clone(), shutdown.clone()));
         let (background, stop) = (context.clone(), shutdown.clone());
@@ -98,12 +115,19 @@ impl Server {
         self.shutdown.cancel();
         self.context.sagemaker.shut_down();
         while self.parts.join_next().await.is_some() {}
+        if let Err(error) = self.context.stepfunctions.write_metrics(&self.context).await {
+            tracing::warn!(%error, "the last metrics of executions could not be written");
+        }
         if jobs == Jobs::End
             && let Err(error) = runner::end_all(&self.context).await
         {
             tracing::warn!(%error, "cannot end the running jobs");
         }
     }
+}
+
+async fn until(shutdown: CancellationToken, part: impl Future<Output = ()>) {
+    let _ = shutdown.run_until_cancelled(part).await;
 }
 
 /// Bytes of the greatest request that is held: twice the greatest text in it, since JSON in JSON escapes.
@@ -212,7 +236,7 @@ async fn retire(context: &Context, retention: &engine::Retention) -> anyhow::Res
 }
 
 /// The engine's loop: due timers fire, owed tasks are lent to workers, until shutdown.
-async fn drive(context: Arc<Context>, shutdown: CancellationToken) {
+async fn drive(context: Arc<Context>, metrics: Arc<Metrics>, shutdown: CancellationToken) {
     let places = Arc::new(Semaphore::new(WORKERS));
     let mut workers = JoinSet::new();
     loop {
@@ -221,7 +245,7 @@ async fn drive(context: Arc<Context>, shutdown: CancellationToken) {
             Ok(tick) => {
                 for lease in tick.leases {
                     let place = places.clone().acquire_owned().await;
-                    workers.spawn(work(context.clone(), lease, place));
+                    workers.spawn(work(context.clone(), metrics.clone(), lease, place));
                 }
                 for run in tick.map_runs {
                     workers.spawn(run_map(context.clone(), run));
@@ -251,12 +275,19 @@ async fn drive(context: Arc<Context>, shutdown: CancellationToken) {
     workers.shutdown().await;
 }
 
-async fn work<Place>(context: Arc<Context>, lease: engine::Lease, place: Place) {
+async fn work<Place>(
+    context: Arc<Context>,
+    metrics: Arc<Metrics>,
+    lease: engine::Lease,
+    place: Place,
+) {
+    let (target, begun) = (lease.task.target.clone(), crate::clock::instant());
     if let Err(error) = integrations::run(&context, &lease).await {
         tracing::warn!(execution = lease.header.execution_arn, %error, "a task's answer could not be kept; trying again");
         let at = context.clock.moment().now.plus_millis(REST.as_millis() as i64);
         context.engine.give_back(lease, at);
     }
+    metrics.worked(&target, begun.elapsed());
     drop(place);
 }
 

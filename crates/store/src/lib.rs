@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use prometheus_client::registry::Registry;
 
 mod sqlite;
 #[cfg(test)]
@@ -369,6 +370,11 @@ pub trait Store: Send + Sync + 'static {
     /// What is wrong with the rows among themselves (damage, rows of executions that are not there); what
     /// they mean is not looked at. Reads everything.
     async fn verify(&self) -> Result<Vec<String>, StoreError>;
+
+    /// Puts what the store counts among what is shown.
+    fn register(&self, registry: &mut Registry) {
+        let _ = registry;
+    }
 
     /// Gives disk that deleted rows have left back to the system, about `pages` pages of 4 KiB at most;
     /// how many are left to give. Others' commits wait meanwhile, so take few at a time.

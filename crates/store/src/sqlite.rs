@@ -6,6 +6,7 @@
 mod checkpoints;
 mod database;
 mod folder;
+mod meter;
 mod reads;
 mod upkeep;
 mod writer;
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
 use async_trait::async_trait;
+use prometheus_client::registry::Registry;
 
 use self::checkpoints::Checkpoints;
 use self::database::Database;
@@ -166,6 +168,12 @@ impl Store for Sqlite {
 
     async fn verify(&self) -> Result<Vec<String>, StoreError> {
         self.range(usize::MAX, Database::verify).await
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        if let Writes::Shared(writer) = &self.writes {
+            writer.meter.register(registry);
+        }
     }
 
     async fn vacuum(&self, pages: u32) -> Result<u64, StoreError> {

@@ -21,6 +21,9 @@ use std::ops::Range;
 
 use world::World;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Goal: whatever fails, every execution that was acknowledged ends as if nothing had failed.
 #[test]
 fn ends_as_if_nothing_had_failed() {

@@ -21,6 +21,7 @@ use serde_json::{Map, Value, json};
 pub use config::ConfigError;
 pub use credentials::Credentials;
 pub use s3::{Object, ObjectHead, S3};
+pub use sigv4::Signer;
 
 pub(crate) use clock::{now, stamp, unique_name};
 pub(crate) use service::{dns_suffix, partition};

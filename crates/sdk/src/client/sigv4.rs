@@ -30,6 +30,10 @@ pub(crate) struct Scope<'a> {
 
 /// The value of the `Authorization` header.
 pub(crate) fn authorization(request: &Signable, scope: &Scope) -> String {
+    authorization_with(request, scope, &signing_key(scope))
+}
+
+fn authorization_with(request: &Signable, scope: &Scope, key: &[u8]) -> String {
     let day = &scope.date[..8];
     let credential_scope = format!("{day}/{}/{}/aws4_request", scope.region, scope.service);
     let (canonical, signed_headers) = canonical_request(request, scope.service);
@@ -38,15 +42,73 @@ pub(crate) fn authorization(request: &Signable, scope: &Scope) -> String {
         scope.date,
         sha256_hex(canonical.as_bytes())
     );
-    let secret = format!("AWS4{}", scope.credentials.secret_access_key);
-    let key = [day, scope.region, scope.service, "aws4_request"]
-        .iter()
-        .fold(secret.into_bytes(), |key, part| hmac(&key, part.as_bytes()));
-    let signature = hex::encode(hmac(&key, to_sign.as_bytes()));
+    let signature = hex::encode(hmac(key, to_sign.as_bytes()));
     format!(
         "AWS4-HMAC-SHA256 Credential={}/{credential_scope}, SignedHeaders={signed_headers}, Signature={signature}",
         scope.credentials.access_key_id
     )
+}
+
+/// The key that signs on a day.
+fn signing_key(scope: &Scope) -> Vec<u8> {
+    let secret = format!("AWS4{}", scope.credentials.secret_access_key);
+    [&scope.date[..8], scope.region, scope.service, "aws4_request"]
+        .iter()
+        .fold(secret.into_bytes(), |key, part| hmac(&key, part.as_bytes()))
+}
+
+/// Signs requests that somebody else sends. It keeps the key of the day, so that a signature costs little.
+///
+/// ```
+/// use stepwell_sdk::client::{Credentials, Signer};
+///
+/// let mut signer = Signer::new(Credentials::new("id", "secret"), "us-east-1", "states");
+/// let headers = [
+///     ("host".to_owned(), "127.0.0.1:4566".to_owned()),
+///     ("x-amz-date".to_owned(), "20261122T101500Z".to_owned()),
+///     ("x-amz-target".to_owned(), "AWSStepFunctions.ListStateMachines".to_owned()),
+/// ];
+/// let authorization = signer.authorization("POST", "/", &headers, b"{}", "20261122T101500Z");
+/// assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential=id/20261122/us-east-1/states/aws4_request"));
+/// ```
+pub struct Signer {
+    credentials: Credentials,
+    region: String,
+    service: String,
+    /// A day, and its key.
+    key: (String, Vec<u8>),
+}
+
+impl Signer {
+    /// For a service by its signing name (`states`, `s3`).
+    pub fn new(
+        credentials: Credentials,
+        region: impl Into<String>,
+        service: impl Into<String>,
+    ) -> Signer {
+        let (region, service) = (region.into(), service.into());
+        Signer { credentials, region, service, key: Default::default() }
+    }
+
+    /// The value of the `Authorization` header of a request without a query. `headers` have lower-case
+    /// names and hold `host` and `x-amz-date`; `date` is `YYYYMMDD'T'HHMMSS'Z'`, the same as in the header.
+    pub fn authorization(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(String, String)],
+        body: &[u8],
+        date: &str,
+    ) -> String {
+        let Signer { credentials, region, service, key } = self;
+        let scope = Scope { credentials, region, service, date };
+        if key.0 != date[..8] {
+            *key = (date[..8].to_owned(), signing_key(&scope));
+        }
+        let payload_hash = sha256_hex(body);
+        let request = Signable { method, path, query: &[], headers, payload_hash: &payload_hash };
+        authorization_with(&request, &scope, &key.1)
+    }
 }
 
 /// Lower-case hex of the SHA-256 of `bytes`.

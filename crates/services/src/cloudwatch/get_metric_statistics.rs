@@ -63,7 +63,7 @@ pub(super) async fn get_metric_statistics(
                 members.insert(name.clone(), value.into());
             }
         }
-        members.insert("Unit".to_owned(), "None".into());
+        members.insert("Unit".to_owned(), super::unit(&metric).into());
         Value::Object(members)
     };
     let periods = by_period(&found, start, request.period.max(1) * 1000);

@@ -33,7 +33,7 @@ const POINTS: Table<Vec<Point>> = Table::new("cloudwatch/points");
 /// A metric's identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Metric {
+pub(crate) struct Metric {
     namespace: String,
     metric_name: String,
     /// In the order of their names.
@@ -72,6 +72,54 @@ impl Point {
     }
 }
 
+impl Point {
+    /// Takes another point in.
+    pub fn merge(&mut self, other: &Point) {
+        self.sum += other.sum;
+        self.count += other.count;
+        self.minimum = self.minimum.min(other.minimum);
+        self.maximum = self.maximum.max(other.maximum);
+    }
+}
+
+/// A metric by its names; `dimensions` are names and values.
+pub(crate) fn metric(namespace: &str, name: &str, dimensions: &[(&str, &str)]) -> Metric {
+    let mut dimensions: Vec<Dimension> = dimensions
+        .iter()
+        .map(|(name, value)| Dimension { name: (*name).to_owned(), value: (*value).to_owned() })
+        .collect();
+    dimensions.sort();
+    Metric { namespace: namespace.to_owned(), metric_name: name.to_owned(), dimensions }
+}
+
+/// Adds one datapoint to each of many metrics, by account and region, all in one commit.
+pub(crate) async fn put_all(
+    context: &Context,
+    points: &[(&str, &str, Metric, Point)],
+) -> Result<(), Error> {
+    let mut dice = context.clock.moment().dice("cloudwatch: keys of points");
+    let mut records = Vec::with_capacity(points.len());
+    for (account, region, metric, point) in points {
+        let key = key(account, region, metric);
+        METRICS.insert(context, &key, metric).await?;
+        let key = format!("{key}/{:015}/{:016x}", point.at, dice.next_u64());
+        records.push(POINTS.write(&key, &vec![*point], Expect::Any)?);
+    }
+    if records.is_empty() {
+        return Ok(());
+    }
+    Ok(context.store.commit(Batch { records, ..Batch::default() }).await?)
+}
+
+/// What AWS counts a metric's values in, as far as they are ours.
+fn unit(metric: &Metric) -> &'static str {
+    match (metric.namespace.as_str(), metric.metric_name.as_str()) {
+        ("AWS/States", "ExecutionTime" | "ExpressExecutionBilledDuration") => "Milliseconds",
+        ("AWS/States", _) => "Count",
+        _ => "None",
+    }
+}
+
 /// Adds datapoints to a metric: `dimensions` are names and values.
 pub async fn put(
     context: &Context,
@@ -82,13 +130,7 @@ pub async fn put(
     dimensions: &[(&str, &str)],
     points: &[Point],
 ) -> Result<(), Error> {
-    let mut dimensions: Vec<Dimension> = dimensions
-        .iter()
-        .map(|(name, value)| Dimension { name: (*name).to_owned(), value: (*value).to_owned() })
-        .collect();
-    dimensions.sort();
-    let (namespace, metric_name) = (namespace.to_owned(), metric.to_owned());
-    add(context, account, region, &Metric { namespace, metric_name, dimensions }, points).await
+    add(context, account, region, &self::metric(namespace, metric, dimensions), points).await
 }
 
 async fn add(
@@ -116,6 +158,9 @@ async fn points(
     start: i64,
     end: i64,
 ) -> Result<Vec<Point>, Error> {
+    if metric.namespace == "AWS/States" {
+        context.stepfunctions.write_metrics(context).await?;
+    }
     let key = key(account, region, metric);
     // Points lie under the time of the last of their batch: earlier batches hold nothing of interest.
     let mut scan = Scan::prefix(format!("{key}/"), usize::MAX >> 1);

@@ -9,15 +9,7 @@ pub(super) fn by_period(points: &[Point], start: i64, period: i64) -> Vec<Point>
     let mut periods: BTreeMap<i64, Point> = BTreeMap::new();
     for point in points {
         let at = start + (point.at - start).div_euclid(period) * period;
-        periods
-            .entry(at)
-            .and_modify(|sum| {
-                sum.sum += point.sum;
-                sum.count += point.count;
-                sum.minimum = sum.minimum.min(point.minimum);
-                sum.maximum = sum.maximum.max(point.maximum);
-            })
-            .or_insert(Point { at, ..*point });
+        periods.entry(at).and_modify(|sum| sum.merge(point)).or_insert(Point { at, ..*point });
     }
     periods.into_values().collect()
 }

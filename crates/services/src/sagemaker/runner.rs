@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -63,6 +64,7 @@ pub struct Runner {
     /// How endpoints' processes are asked.
     pub http: EndpointClient,
     slots: Arc<Semaphore>,
+    waiting: AtomicUsize,
     kept_places: Mutex<HashMap<String, OwnedSemaphorePermit>>,
     interrupts: Mutex<HashMap<String, Arc<Notify>>>,
     wake: mpsc::UnboundedSender<Work>,
@@ -87,6 +89,15 @@ pub enum Work {
     Endpoint(String),
 }
 
+/// One more waits, until this is dropped.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Runner {
     /// A runner that runs nothing until [`run`] is called.
     pub fn new(programs: Arc<dyn Programs>, capacity: Capacity) -> Runner {
@@ -98,6 +109,7 @@ impl Runner {
             http: hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new())
                 .build_http(),
             slots: Arc::new(Semaphore::new(capacity.jobs.max(1))),
+            waiting: AtomicUsize::new(0),
             kept_places: Mutex::default(),
             interrupts: Mutex::default(),
             wake,
@@ -129,7 +141,15 @@ impl Runner {
 
     /// Waits for a free place among the jobs.
     pub(super) async fn slot(&self) -> Option<OwnedSemaphorePermit> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _waits = Waits(&self.waiting);
         self.slots.clone().acquire_owned().await.ok()
+    }
+
+    /// How many jobs run, and how many wait for a place.
+    pub fn counts(&self) -> (usize, usize) {
+        let running = self.capacity.jobs.max(1).saturating_sub(self.slots.available_permits());
+        (running, self.waiting.load(Ordering::Relaxed))
     }
 
     /// Keeps a place for a job that an earlier server left running, before others can take it. Without

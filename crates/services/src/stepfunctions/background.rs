@@ -1,38 +1,40 @@
-//! What Step Functions does beside answering calls: asynchronous Express executions, and logs of executions.
+//! What Step Functions does beside answering calls: asynchronous Express executions, and telling those who
+//! want to know what executions do.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use asl::Header;
-use engine::{Listener, News};
+use prometheus_client::registry::Registry;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::activities;
-use super::execution_log::ExecutionLog;
 use super::express::{self, Running};
+use super::watch::{Ended, OfEngine, StatusEvent, Watchers};
 use crate::changes::Changes;
 use crate::{Context, Error};
 
 /// How long a failed step of the work rests before it is tried again.
 const REST: Duration = Duration::from_secs(1);
+/// How often metrics of executions are written.
+const METRICS_EVERY: Duration = Duration::from_secs(60);
 
 /// What waits to be done beside answering calls; [`run`] does it.
 pub struct Background {
-    pub(super) log: Arc<ExecutionLog>,
+    pub(super) watchers: Arc<Watchers>,
     left_over: Mutex<Vec<Running>>,
     started: mpsc::Sender<Running>,
     to_run: tokio::sync::Mutex<mpsc::Receiver<Running>>,
 }
 
 impl Background {
-    /// Nothing waits. From now on the engine tells of executions that are logged, and of every change.
+    /// Nothing waits. From now on the engine tells of executions, and `changes` of every change.
     pub fn new(engine: &engine::Engine, changes: &Changes) -> Background {
-        let log = Arc::new(ExecutionLog::default());
-        engine.listen(Arc::new(Ears { log: log.clone(), changes: changes.clone() }));
+        let watchers = Arc::new(Watchers::default());
+        engine.listen(Arc::new(OfEngine { watchers: watchers.clone(), changes: changes.clone() }));
         let (started, to_run) = mpsc::channel(express::WAITING_MAX);
         Background {
-            log,
+            watchers,
             left_over: Mutex::default(),
             started,
             to_run: tokio::sync::Mutex::new(to_run),
@@ -56,32 +58,35 @@ impl Background {
 
     /// Writes the lines of execution logs that wait: whoever reads logs calls it first.
     pub(crate) async fn write_logs(&self, context: &Context) -> Result<(), Error> {
-        self.log.write(context).await
+        self.watchers.log.write(context).await
+    }
+
+    /// Writes the metrics of executions that wait: whoever reads metrics calls it first, and whoever stops.
+    ///
+    /// # Errors
+    /// The store's; then they wait on.
+    pub async fn write_metrics(&self, context: &Context) -> Result<(), Error> {
+        self.watchers.metrics.write(context).await
+    }
+
+    /// From now on, EventBridge's events of executions are here. There is one subscriber.
+    pub fn status_events(&self) -> Option<mpsc::Receiver<StatusEvent>> {
+        self.watchers.status_events.subscribe()
+    }
+
+    /// From now on, this share (0 to 1) of the executions that end is here, for
+    /// [`spans`](super::spans). There is one subscriber.
+    pub fn traces(&self, share: f64) -> Option<mpsc::Receiver<Ended>> {
+        self.watchers.traces.subscribe(share)
+    }
+
+    /// Puts counts of executions among what is shown.
+    pub fn register(&self, registry: &mut Registry) {
+        self.watchers.meter.register(registry);
     }
 
     fn left_over(&self) -> MutexGuard<'_, Vec<Running>> {
         self.left_over.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-}
-
-/// Hears the engine: for the logs, and for whoever looks on.
-struct Ears {
-    log: Arc<ExecutionLog>,
-    changes: Changes,
-}
-
-impl Listener for Ears {
-    fn wants(&self, attributes: &str) -> bool {
-        self.log.wants(attributes)
-    }
-
-    fn heard(&self, news: News) {
-        self.log.heard(news);
-    }
-
-    fn changed(&self, header: &Header) {
-        let Header { account, region, execution_arn, .. } = header;
-        self.changes.tell("stepfunctions", account, region, execution_arn);
     }
 }
 
@@ -90,6 +95,7 @@ impl Listener for Ears {
 pub async fn run(context: Arc<Context>) {
     let mut runs = JoinSet::new();
     runs.spawn(write_logs(context.clone()));
+    runs.spawn(write_metrics(context.clone()));
     let background = &context.stepfunctions;
     let left_over = std::mem::take(&mut *background.left_over());
     for running in left_over {
@@ -112,10 +118,19 @@ async fn finish(context: Arc<Context>, running: Running) {
 
 async fn write_logs(context: Arc<Context>) {
     loop {
-        context.stepfunctions.log.something_waits().await;
-        if let Err(error) = context.stepfunctions.log.write(&context).await {
+        context.stepfunctions.watchers.log.something_waits().await;
+        if let Err(error) = context.stepfunctions.watchers.log.write(&context).await {
             tracing::warn!(%error, "lines of execution logs are lost");
             tokio::time::sleep(REST).await;
+        }
+    }
+}
+
+async fn write_metrics(context: Arc<Context>) {
+    loop {
+        tokio::time::sleep(METRICS_EVERY).await;
+        if let Err(error) = context.stepfunctions.write_metrics(&context).await {
+            tracing::warn!(%error, "metrics of executions could not be written; trying again");
         }
     }
 }

@@ -73,7 +73,10 @@ pub(super) async fn describe_state_machine_for_execution(
         definition,
         role_arn: known.header.role_arn,
         update_date: seconds(attributes.updated_at),
-        logging_configuration: attributes.logging,
+        logging_configuration: match attributes.logging {
+            Value::Null => execution::logging_off(),
+            logging => logging,
+        },
         tracing_configuration: TracingConfiguration { enabled: attributes.tracing },
         revision_id: attributes.revision_id,
         variable_references,

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use asl::event::TaskTarget;
 use asl::{Event, EventKind, Header, TaskId};
-use engine::{Listener, News};
+use engine::News;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
@@ -83,13 +83,15 @@ impl Log<'_> {
     }
 }
 
-impl Listener for ExecutionLog {
-    fn wants(&self, attributes: &str) -> bool {
+impl ExecutionLog {
+    /// Whether an execution with these attributes is logged.
+    pub fn wants(&self, attributes: &str) -> bool {
         // Most executions are not logged, and this is asked of every one.
-        !attributes.contains(r#""level":"OFF""#) && logging_of(attributes).is_some()
+        attributes.contains(r#""logging":"#) && logging_of(attributes).is_some()
     }
 
-    fn heard(&self, news: News) {
+    /// Takes what has happened in a stored execution.
+    pub fn heard(&self, news: News) {
         let Some(logging) = logging_of(&news.attributes) else { return };
         self.take(Entry {
             stored: Some(news.execution),
@@ -99,9 +101,7 @@ impl Listener for ExecutionLog {
             events: news.events,
         });
     }
-}
 
-impl ExecutionLog {
     /// The log of an Express execution, if it is logged.
     pub fn of(&self, header: &Arc<Header>, attributes: &Attributes) -> Option<Log<'_>> {
         let logging = Arc::new(Logging::of(&attributes.logging)?);

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use asl::{Execution, Header, Moment};
-use engine::{Express, Turn};
+use asl::{Execution, Header, Moment, Status};
+use engine::{Change, Express, Turn};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use serde::{Deserialize, Serialize};
@@ -71,16 +71,36 @@ pub(super) async fn run(
     if let Some(mocks) = mocks {
         mocks.express_begins(&header.execution_arn, attributes.test_case.as_deref());
     }
-    let log = context.stepfunctions.log.of(&header, attributes);
+    let watchers = &context.stepfunctions.watchers;
+    let log = watchers.log.of(&header, attributes);
+    let trace_header = attributes.trace_header.as_deref();
+    let mut traced = watchers.traces.wants(&header, trace_header).then(Vec::new);
+    let kept = serde_json::to_string(attributes).unwrap_or_default();
+    watchers.changed(&began(&header, &kept));
     let (mut express, mut turn) =
         Express::start(definition, header, context.settings.limits, context.clock.moment());
     let mut work = FuturesUnordered::new();
     loop {
         let Turn { events, leases, .. } = turn;
+        watchers.meter.of_express(&events);
+        if let Some(traced) = &mut traced {
+            traced.extend(events.iter().cloned());
+        }
         if let Some(log) = &log {
             log.heard(events);
         }
-        if express.execution().stop_time().is_some() {
+        if let Some(at) = express.execution().stop_time() {
+            let execution = express.execution();
+            watchers.changed(&Change {
+                status: execution.status(),
+                at,
+                output: execution.output(),
+                failure: execution.failure(),
+                ..began(express.header(), &kept)
+            });
+            if let Some(traced) = traced {
+                watchers.traces.express_ended(express.header(), trace_header, traced);
+            }
             if let Some(mocks) = mocks {
                 mocks.express_ended(&express.header().execution_arn);
             }
@@ -105,6 +125,20 @@ pub(super) async fn run(
                 express.header().execution_arn
             ))),
         };
+    }
+}
+
+/// An execution that has begun.
+fn began<'a>(header: &'a Header, attributes: &'a str) -> Change<'a> {
+    Change {
+        execution: header.key,
+        header,
+        attributes,
+        status: Status::Running,
+        at: header.start_time,
+        redrive: (0, None),
+        output: None,
+        failure: None,
     }
 }
 

@@ -36,6 +36,7 @@ mod update_map_run;
 mod update_state_machine;
 mod validate_state_machine_definition;
 mod versions;
+mod watch;
 
 use crate::operation::operation;
 use crate::{Error, Service};
@@ -44,6 +45,7 @@ pub use background::{Background, run};
 pub(crate) use describe_execution::description;
 pub(crate) use lengths::lengths;
 pub(crate) use start_execution::{Start, start};
+pub use watch::{Ended, Span, StatusEvent, spans};
 
 /// AWS Step Functions.
 pub static SERVICE: Service = Service {

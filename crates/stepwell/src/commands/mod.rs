@@ -1,6 +1,7 @@
 //! One file per command: its flags and what it does.
 
 pub mod backup;
+pub mod bench;
 pub mod check;
 pub mod demo;
 pub mod describe;

@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::checkpoints::Checkpoints;
 use super::database::Database;
+use super::meter::{Meter, now};
 use crate::{Batch, ExecutionKey, StoreError};
 
 /// The thread that writes.
@@ -13,6 +14,7 @@ pub(super) struct Writer {
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
     at: String,
+    pub(super) meter: Meter,
 }
 
 enum Job {
@@ -33,14 +35,16 @@ impl Writer {
     ) -> Result<Writer, StoreError> {
         let at = database.at().to_owned();
         let (jobs, receiver) = mpsc::channel(WAITING_MAX);
+        let meter = Meter::default();
+        let counted = meter.clone();
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || run(database, checkpoints, receiver))
+            .spawn(move || run(database, checkpoints, receiver, &counted))
             .map_err(|error| StoreError::Unavailable {
                 at: at.clone(),
                 reason: error.to_string(),
             })?;
-        Ok(Writer { jobs: Some(jobs), thread: Some(thread), at })
+        Ok(Writer { jobs: Some(jobs), thread: Some(thread), at, meter })
     }
 
     pub(super) async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
@@ -83,7 +87,12 @@ impl Drop for Writer {
     }
 }
 
-fn run(mut database: Database, mut checkpoints: Checkpoints, mut jobs: mpsc::Receiver<Job>) {
+fn run(
+    mut database: Database,
+    mut checkpoints: Checkpoints,
+    mut jobs: mpsc::Receiver<Job>,
+    meter: &Meter,
+) {
     let mut waiting = Vec::with_capacity(GROUP_MAX);
     loop {
         if jobs.blocking_recv_many(&mut waiting, GROUP_MAX) == 0 {
@@ -105,8 +114,17 @@ fn run(mut database: Database, mut checkpoints: Checkpoints, mut jobs: mpsc::Rec
                 }
             }
         }
-        checkpoints.committed(group.iter().map(Batch::bytes).sum());
-        for (answer, result) in answers.into_iter().zip(database.commit_group(&group)) {
+        if group.is_empty() {
+            continue;
+        }
+        meter.waiting(jobs.len());
+        let bytes = group.iter().map(Batch::bytes).sum();
+        checkpoints.committed(bytes);
+        let begun = now();
+        let results = database.commit_group(&group);
+        let refused = results.iter().filter(|result| result.is_err()).count();
+        meter.committed(group.len(), bytes, refused, begun.elapsed());
+        for (answer, result) in answers.into_iter().zip(results) {
             // Who has stopped waiting finds out by reading.
             let _ = answer.send(result);
         }
