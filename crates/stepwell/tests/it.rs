@@ -4,5 +4,6 @@ mod it {
     mod bench;
     mod commands;
     mod configuration;
+    mod observe;
     mod server;
 }
