@@ -11,6 +11,7 @@ pub mod error_name;
 pub mod event;
 pub mod execution;
 pub mod expression;
+pub mod graph;
 pub mod intrinsics;
 pub mod jsonata;
 pub mod jsonpath;

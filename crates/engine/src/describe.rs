@@ -122,6 +122,29 @@ impl Engine {
         Ok(events)
     }
 
+    /// Every event of an execution, oldest first, those that AWS does not show among them.
+    ///
+    /// # Errors
+    /// [`EngineError::NoExecution`] if there is none.
+    pub async fn read_journal(
+        &self,
+        execution: ExecutionKey,
+        mut each: impl FnMut(&Event) + Send,
+    ) -> Result<(), EngineError> {
+        let row = self.store.execution(execution).await?;
+        let row = row.ok_or(EngineError::NoExecution(execution))?;
+        row::events(&row, &row::read(&row)?)?.iter().for_each(&mut each);
+        let mut place = 0;
+        loop {
+            let chunks = self.store.journal(execution, place, CHUNKS_AT_ONCE).await?;
+            let Some(last) = chunks.last() else { return Ok(()) };
+            place = last.sequence + 1;
+            for chunk in &chunks {
+                decode(chunk)?.iter().for_each(&mut each);
+            }
+        }
+    }
+
     pub(crate) async fn describe(&self, row: ExecutionRow) -> Result<Summary, EngineError> {
         let (mut summary, elsewhere) = row::summary(&row)?;
         if elsewhere && let Some(last) = self.store.chunk_of_event(row.key, u64::MAX).await? {

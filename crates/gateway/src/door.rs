@@ -3,6 +3,8 @@
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use hyper::body::Incoming;
+use serde_json::Value;
+use services::stepfunctions::graph::{self, Drawing};
 use services::{Caller, Context, Error, Input, Output, changes};
 
 use crate::ResponseBody;
@@ -26,6 +28,13 @@ pub trait Door: Send + Sync + 'static {
         &'a self,
         caller: &'a Caller,
     ) -> BoxFuture<'a, Result<changes::Subscription, Error>>;
+
+    /// Draws a state machine or an execution.
+    fn draw<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: Value,
+    ) -> BoxFuture<'a, Result<Drawing, Error>>;
 
     /// The services behind it.
     fn services(&self) -> Vec<&'static str>;
@@ -51,6 +60,14 @@ impl Door for Context {
         caller: &'a Caller,
     ) -> BoxFuture<'a, Result<changes::Subscription, Error>> {
         Box::pin(changes::subscribe(self, caller))
+    }
+
+    fn draw<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: Value,
+    ) -> BoxFuture<'a, Result<Drawing, Error>> {
+        Box::pin(graph::draw(self, caller, request))
     }
 
     fn services(&self) -> Vec<&'static str> {

@@ -10,7 +10,7 @@ use models::{Operation, Service, task};
 use services::{Caller, Error, Input, Output};
 use tokio_util::sync::CancellationToken;
 
-use crate::answer::plain;
+use crate::answer::{plain, stamp};
 use crate::caller::{Scope, caller};
 use crate::identify::{self, Meaning, Meant, Shown, Unknown};
 use crate::protocols::query::{self, Form};
@@ -105,6 +105,7 @@ async fn dispatch(
             (method, _) if uri.path().starts_with(console::HOME) => {
                 console::answer(method, &uri.path()[console::HOME.len()..], headers)
             }
+            (&Method::POST, "graph") => draw(gateway, request, &request_id).await,
             _ => plain(StatusCode::NOT_FOUND, "NotFound", "there is nothing here", &request_id),
         };
     }
@@ -168,6 +169,33 @@ async fn follow(
     let caller = caller(&scope, None, &gateway.settings);
     match gateway.door.changes(&caller).await {
         Ok(subscription) => changes::stream(subscription, ending, request_id),
+        Err(error) => protocols::encode_error(Protocol::AwsJson, None, &error, request_id),
+    }
+}
+
+/// Draws a state machine or an execution for the caller.
+async fn draw(
+    gateway: &Gateway,
+    request: Request<Incoming>,
+    request_id: &str,
+) -> Response<ResponseBody> {
+    let query = request.uri().query().unwrap_or_default();
+    let caller = caller(&Scope::of(request.headers(), query), None, &gateway.settings);
+    let drawn = match body::read(request.into_body(), gateway.settings.body_bytes_max).await {
+        Ok(bytes) => match serde_json::from_slice(&bytes) {
+            Ok(asked) => gateway.door.draw(&caller, asked).await,
+            Err(error) => Err(Error::new("SerializationException", error.to_string())),
+        },
+        Err(error) => Err(error),
+    };
+    match drawn {
+        Ok(drawing) => {
+            let mut response = Response::new(ResponseBody::from(drawing.text));
+            let kind = HeaderValue::from_static(drawing.content_type);
+            response.headers_mut().insert(header::CONTENT_TYPE, kind);
+            stamp(response.headers_mut(), request_id);
+            response
+        }
         Err(error) => protocols::encode_error(Protocol::AwsJson, None, &error, request_id),
     }
 }

@@ -68,7 +68,40 @@ fn cases() {
     assert!(wrong.is_empty(), "{}\n(UPDATE_EXPECT=1 accepts what was found)", wrong.join("\n"));
 }
 
+/// Each case's definition, and the journal that comes of it.
+pub fn definitions_and_journals() -> Vec<(String, String, Vec<asl::Event>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let mut files = Vec::new();
+    collect(&folder, &mut files);
+    files
+        .iter()
+        .map(|file| {
+            let name = file.display().to_string();
+            let text = std::fs::read_to_string(file).expect("a readable case");
+            let case: Case = serde_json::from_str(&text).expect("a case");
+            let journal = world(&name, &case).journal;
+            (name, case.definition.to_string(), journal)
+        })
+        .collect()
+}
+
 fn run(name: &str, case: &Case) -> Value {
+    let world = world(name, case);
+    let execution = &world.execution;
+    let mut found = json!({
+        "status": execution.status().as_str(),
+        "history": history::lines(&world.journal),
+    });
+    if let Some(stopped) = execution.stop_time() {
+        found["seconds"] = json!((stopped.0 - world.start.0) as f64 / 1000.0);
+    }
+    if !world.cancelled.is_empty() {
+        found["cancelled"] = json!(world.cancelled.iter().map(|task| task.0).collect::<Vec<_>>());
+    }
+    found
+}
+
+fn world(name: &str, case: &Case) -> World {
     let text = case.definition.to_string();
     let options = Options { limits: case.limits, ..Options::default() };
     let definition = Definition::parse_with(&text, options)
@@ -83,18 +116,7 @@ fn run(name: &str, case: &Case) -> Value {
         world.later(seconds, Trigger::Redriven);
     }
     world.run();
-    let execution = &world.execution;
-    let mut found = json!({
-        "status": execution.status().as_str(),
-        "history": history::lines(&world.journal),
-    });
-    if let Some(stopped) = execution.stop_time() {
-        found["seconds"] = json!((stopped.0 - world.start.0) as f64 / 1000.0);
-    }
-    if !world.cancelled.is_empty() {
-        found["cancelled"] = json!(world.cancelled.iter().map(|task| task.0).collect::<Vec<_>>());
-    }
-    found
+    world
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {

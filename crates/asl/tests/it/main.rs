@@ -2,6 +2,7 @@
 
 mod cases;
 mod diagnostics;
+mod graph;
 mod history;
 mod jsonata_states;
 mod jsonata_suite;

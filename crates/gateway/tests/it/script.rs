@@ -14,6 +14,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
+use services::stepfunctions::graph::Drawing;
 use services::{Caller, Clock, Error, Input, Output};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -69,6 +70,18 @@ impl Door for Script {
     ) -> BoxFuture<'a, Result<services::changes::Subscription, Error>> {
         Box::pin(async {
             Err(Error::new("AccessDeniedException", "the script tells of no changes"))
+        })
+    }
+
+    fn draw<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: Value,
+    ) -> BoxFuture<'a, Result<Drawing, Error>> {
+        Box::pin(async move {
+            *self.call.lock().unwrap() = Some(json!({ "region": caller.region, "asked": request }));
+            let text = answered(self.answer.lock().unwrap().clone())?.members.to_string();
+            Ok(Drawing { content_type: "application/json", text })
         })
     }
 

@@ -17,6 +17,7 @@ mod execution_log;
 mod express;
 mod get_activity_task;
 mod get_execution_history;
+pub mod graph;
 mod input;
 mod lengths;
 mod list_executions;
