@@ -29,6 +29,7 @@ class Server:
         self.data = pathlib.Path(data)
         self.flags = list(flags)
         self.process = None
+        self.stdout = None
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -40,6 +41,7 @@ class Server:
             [BINARY, "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", *self.flags],
             stderr=open(self.log, "ab"),
             stdin=subprocess.DEVNULL,
+            stdout=self.stdout,
         )
         deadline = time.monotonic() + 30
         while True:

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
-use hyper::body::Incoming;
+use hyper::body::Incoming as Live;
 use services::Error;
 
 /// An answer's body: whole, or a stream.
@@ -81,7 +81,7 @@ impl Body for ResponseBody {
 ///
 /// # Errors
 /// `RequestEntityTooLargeException` beyond `bytes_max`; `IncompleteBody` when the client goes away.
-pub(crate) async fn read(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Error> {
+pub(crate) async fn read(mut body: Live, bytes_max: usize) -> Result<Bytes, Error> {
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(too_large(bytes_max));
     }
@@ -105,10 +105,38 @@ pub(crate) async fn read(mut body: Incoming, bytes_max: usize) -> Result<Bytes, 
     Ok(rest.map_or(first, BytesMut::freeze))
 }
 
-/// A request's body as a stream.
-pub(crate) fn stream(body: Incoming) -> services::Body {
-    let frames = body.into_data_stream().map_err(io::Error::other);
-    frames.boxed()
+/// A request's body: still to come, or read because its hash had to be known.
+pub(crate) enum Incoming {
+    /// On the wire.
+    Live(Live),
+    /// In memory.
+    Read(Bytes),
+}
+
+impl Incoming {
+    /// What was read of it; nothing while it is on the wire.
+    pub(crate) fn bytes(&self) -> Bytes {
+        match self {
+            Incoming::Live(_) => Bytes::new(),
+            Incoming::Read(bytes) => bytes.clone(),
+        }
+    }
+
+    /// The whole of it.
+    pub(crate) async fn read(self, bytes_max: usize) -> Result<Bytes, Error> {
+        match self {
+            Incoming::Live(live) => read(live, bytes_max).await,
+            Incoming::Read(bytes) => Ok(bytes),
+        }
+    }
+
+    /// As a stream.
+    pub(crate) fn stream(self) -> services::Body {
+        match self {
+            Incoming::Live(live) => live.into_data_stream().map_err(io::Error::other).boxed(),
+            Incoming::Read(bytes) => futures::stream::iter([Ok(bytes)]).boxed(),
+        }
+    }
 }
 
 fn too_large(bytes_max: usize) -> Error {

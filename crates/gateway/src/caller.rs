@@ -84,6 +84,16 @@ pub(crate) fn caller(
     }
 }
 
+/// Nobody in particular, for what may be asked without a signature.
+pub(crate) fn anonymous(
+    scope: &Scope,
+    host_region: Option<&str>,
+    settings: &GatewaySettings,
+) -> Caller {
+    let caller = caller(scope, host_region, settings);
+    Caller { arn: "anonymous".to_owned(), access_key: None, ..caller }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

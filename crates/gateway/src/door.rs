@@ -1,11 +1,14 @@
 //! What lies behind the port: the door to the operations, and S3's.
 
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use serde_json::Value;
+use services::iam::guard::Mode;
 use services::stepfunctions::graph::{self, Drawing};
-use services::{Caller, Context, Error, Input, Output, changes};
+use services::{Caller, Context, Error, Identity, Input, Output, changes};
 
 use crate::ResponseBody;
 
@@ -38,6 +41,24 @@ pub trait Door: Send + Sync + 'static {
 
     /// The services behind it.
     fn services(&self) -> Vec<&'static str>;
+
+    /// Whether callers of any account must prove who they are.
+    fn may_ask_proof(&self) -> bool {
+        false
+    }
+
+    /// Whether callers of this account must prove who they are.
+    fn asks_proof(&self, _account: &str) -> bool {
+        self.may_ask_proof()
+    }
+
+    /// What an access key stands for; none for one that nobody has.
+    fn identity<'a>(
+        &'a self,
+        _access_key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Arc<Identity>>, Error>> {
+        Box::pin(async { Ok(None) })
+    }
 }
 
 impl Door for Context {
@@ -73,10 +94,26 @@ impl Door for Context {
     fn services(&self) -> Vec<&'static str> {
         services::SERVICES.iter().map(|service| service.name).collect()
     }
+
+    fn may_ask_proof(&self) -> bool {
+        self.iam.strictest() == Mode::Enforce
+    }
+
+    fn asks_proof(&self, account: &str) -> bool {
+        self.iam.mode(account) == Mode::Enforce
+    }
+
+    fn identity<'a>(
+        &'a self,
+        access_key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Arc<Identity>>, Error>> {
+        Box::pin(services::identity(self, access_key))
+    }
 }
 
 /// What answers S3: it gets the request as it came (path or virtual-host style, signature and all) with
-/// the caller the port made of its credentials, and writes the whole answer.
+/// the caller the port made of its credentials, and writes the whole answer. The signature was verified,
+/// where that is asked for; what it says of the body is among the request's extensions.
 pub trait ObjectDoor: Send + Sync + 'static {
     /// Answers a request. `request_id` is for `x-amz-request-id`.
     fn answer(

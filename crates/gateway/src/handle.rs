@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use models::validate::{Lengths, error_code, validate_within};
 use models::{Operation, Service, task};
@@ -11,11 +11,13 @@ use services::{Caller, Error, Input, Output};
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::{plain, stamp};
-use crate::caller::{Scope, caller};
+use crate::authenticate::{self, Refused, Sender};
+use crate::caller::{Scope, anonymous};
 use crate::identify::{self, Meaning, Meant, Shown, Unknown};
 use crate::protocols::query::{self, Form};
 use crate::protocols::{self, Protocol, aws_json, rest_json};
-use crate::{Gateway, ResponseBody, body, changes, console, guard, health, meter, tunnel};
+use crate::signature::{Fault, RequestHead, Style};
+use crate::{Gateway, ResponseBody, body, changes, console, guard, health, meter, s3, tunnel};
 
 /// Where a request came from.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +48,7 @@ pub(crate) async fn handle(
         .and_then(|origin| HeaderValue::from_str(origin).ok());
     let mut response = match &shared {
         Some(_) if is_preflight(&request) => preflight(&request, &request_id),
-        _ => dispatch(&gateway, request, request_id).await,
+        _ => dispatch(&gateway, peer, request, request_id).await,
     };
     if let Some(origin) = shared {
         let headers = response.headers_mut();
@@ -89,6 +91,7 @@ fn preflight(request: &Request<Incoming>, request_id: &str) -> Response<Response
 
 async fn dispatch(
     gateway: &Arc<Gateway>,
+    peer: Peer,
     mut request: Request<Incoming>,
     request_id: String,
 ) -> Response<ResponseBody> {
@@ -101,11 +104,11 @@ async fn dispatch(
         return match (request.method(), ours) {
             (&Method::GET | &Method::HEAD, "health") => health::health(gateway, &request_id),
             (&Method::GET | &Method::HEAD, "metrics") => health::metrics(gateway, &request_id),
-            (&Method::GET, "changes") => follow(gateway, &request, ending, &request_id).await,
+            (&Method::GET, "changes") => follow(gateway, peer, &request, ending, &request_id).await,
             (method, _) if uri.path().starts_with(console::HOME) => {
                 console::answer(method, &uri.path()[console::HOME.len()..], headers)
             }
-            (&Method::POST, "graph") => draw(gateway, request, &request_id).await,
+            (&Method::POST, "graph") => draw(gateway, peer, request, &request_id).await,
             _ => plain(StatusCode::NOT_FOUND, "NotFound", "there is nothing here", &request_id),
         };
     }
@@ -114,7 +117,8 @@ async fn dispatch(
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let (host_service, host_region) =
         host.map(guard::name_of).map(identify::of_host).unwrap_or_default();
-    let caller = caller(&scope, host_region, &gateway.settings);
+    let head = RequestHead { method: request.method(), path: uri.path(), query, headers };
+    let sender = authenticate::sender(gateway, head, &scope, host_region).await;
     let parameters = query::form(query.as_bytes());
     let content_type = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     let shown = Shown {
@@ -127,46 +131,105 @@ async fn dispatch(
         scope: scope.service,
         host_service,
     };
-    match identify::identify(&shown) {
-        Meaning::Objects => objects(gateway, request, caller, request_id).await,
-        Meaning::Unknown(unknown) => refuse(&unknown, &request_id),
-        Meaning::Operation(meant) => {
-            operate(gateway, request, meant, parameters, caller, &request_id).await
-        }
-        Meaning::Form => {
-            let bytes = match body::read(request.into_body(), gateway.settings.body_bytes_max).await
-            {
-                Ok(bytes) => bytes,
-                Err(error) => {
-                    return protocols::encode_error(Protocol::Query, None, &error, &request_id);
-                }
-            };
-            let form = query::form(&bytes);
-            match identify::by_form(&form) {
-                Meaning::Operation(meant) => {
-                    let decoded = query::decode(meant.service, meant.operation, &form);
-                    let input = decoded.map(Input::from);
-                    finish(gateway, meant, input, caller, &request_id).await
-                }
-                Meaning::Unknown(unknown) => refuse(&unknown, &request_id),
-                Meaning::Form | Meaning::Objects => {
-                    let error = Error::internal("a form means no operation");
-                    protocols::encode_error(Protocol::Query, None, &error, &request_id)
-                }
+    let meaning = identify::identify(&shown);
+    if let Meaning::Objects = meaning {
+        return objects(gateway, peer, request, sender, request_id).await;
+    }
+    let style = meaning.style();
+    let refused = |refused: &Refused, service: Option<&'static Service>| {
+        let error = count(gateway, peer, refused, style);
+        protocols::encode_error(meaning.protocol(), service, &error, &request_id)
+    };
+    let named = meaning.service();
+    let sender = match sender {
+        Ok(sender) => Some(sender),
+        // Whether a form may come unsigned is seen in it.
+        Err(why) if why.is_missing() && meaning.may_be_open() => None,
+        Err(why) => return refused(&why, named),
+    };
+    let nobody = sender.is_none().then(|| anonymous(&scope, host_region, &gateway.settings));
+    let (parts, incoming) = request.into_parts();
+    let must_read = sender.as_ref().is_none_or(|sender| sender.proof.is_some());
+    let body = if must_read || matches!(meaning, Meaning::Form) {
+        match body::read(incoming, gateway.settings.body_bytes_max).await {
+            Ok(bytes) => body::Incoming::Read(bytes),
+            Err(error) => {
+                return protocols::encode_error(meaning.protocol(), named, &error, &request_id);
             }
         }
+    } else {
+        body::Incoming::Live(incoming)
+    };
+    let bytes = body.bytes();
+    let meaning = match meaning {
+        Meaning::Form => identify::by_form(&query::form(&bytes)),
+        other => other,
+    };
+    let refused = |why: &Refused| {
+        let error = count(gateway, peer, why, style);
+        protocols::encode_error(meaning.protocol(), meaning.service(), &error, &request_id)
+    };
+    let caller = match (sender, nobody) {
+        (Some(sender), _) => {
+            let signing_name = meaning.service().map(|service| service.entry.signing_name);
+            let checked = sender
+                .check_body(&bytes)
+                .and_then(|()| signing_name.map_or(Ok(()), |name| sender.check_service(name)));
+            if let Err(fault) = checked {
+                return refused(&fault.into());
+            }
+            sender.caller
+        }
+        (None, Some(nobody)) if meaning.is_open() => nobody,
+        (None, _) => return refused(&Refused::Fault(Fault::Missing)),
+    };
+    match meaning {
+        Meaning::Operation(meant) => {
+            let parameters = if meant.protocol == Protocol::Query && !bytes.is_empty() {
+                query::form(&bytes)
+            } else {
+                parameters
+            };
+            operate(gateway, &parts.headers, body, meant, parameters, caller, &request_id).await
+        }
+        Meaning::Unknown(unknown) => refuse(&unknown, &request_id),
+        Meaning::Form | Meaning::Objects => {
+            let error = Error::internal("a form means no operation");
+            protocols::encode_error(Protocol::Query, None, &error, &request_id)
+        }
     }
+}
+
+/// Whoever asks one of our own paths. Any service's signature will do: they speak of all of them.
+async fn own_caller<B>(
+    gateway: &Gateway,
+    peer: Peer,
+    request: &Request<B>,
+    body: &[u8],
+) -> Result<Caller, Error> {
+    let (headers, uri) = (request.headers(), request.uri());
+    let query = uri.query().unwrap_or_default();
+    let head = RequestHead { method: request.method(), path: uri.path(), query, headers };
+    let sender = authenticate::sender(gateway, head, &Scope::of(headers, query), None).await;
+    let proven = sender.and_then(|sender| {
+        sender.check_body(body)?;
+        Ok(sender.caller)
+    });
+    proven.map_err(|why| count(gateway, peer, &why, Style::Rest))
 }
 
 /// Lets the caller follow what changes.
 async fn follow(
     gateway: &Gateway,
+    peer: Peer,
     request: &Request<Incoming>,
     ending: CancellationToken,
     request_id: &str,
 ) -> Response<ResponseBody> {
-    let scope = Scope::of(request.headers(), request.uri().query().unwrap_or_default());
-    let caller = caller(&scope, None, &gateway.settings);
+    let caller = match own_caller(gateway, peer, request, b"").await {
+        Ok(caller) => caller,
+        Err(error) => return protocols::encode_error(Protocol::RestJson, None, &error, request_id),
+    };
     match gateway.door.changes(&caller).await {
         Ok(subscription) => changes::stream(subscription, ending, request_id),
         Err(error) => protocols::encode_error(Protocol::AwsJson, None, &error, request_id),
@@ -176,19 +239,20 @@ async fn follow(
 /// Draws a state machine or an execution for the caller.
 async fn draw(
     gateway: &Gateway,
+    peer: Peer,
     request: Request<Incoming>,
     request_id: &str,
 ) -> Response<ResponseBody> {
-    let query = request.uri().query().unwrap_or_default();
-    let caller = caller(&Scope::of(request.headers(), query), None, &gateway.settings);
-    let drawn = match body::read(request.into_body(), gateway.settings.body_bytes_max).await {
-        Ok(bytes) => match serde_json::from_slice(&bytes) {
-            Ok(asked) => gateway.door.draw(&caller, asked).await,
-            Err(error) => Err(Error::new("SerializationException", error.to_string())),
-        },
-        Err(error) => Err(error),
+    let (parts, incoming) = request.into_parts();
+    let drawn = async {
+        let bytes = body::read(incoming, gateway.settings.body_bytes_max).await?;
+        let request = Request::from_parts(parts, ());
+        let caller = own_caller(gateway, peer, &request, &bytes).await?;
+        let asked = serde_json::from_slice(&bytes)
+            .map_err(|error| Error::new("SerializationException", error.to_string()))?;
+        gateway.door.draw(&caller, asked).await
     };
-    match drawn {
+    match drawn.await {
         Ok(drawing) => {
             let mut response = Response::new(ResponseBody::from(drawing.text));
             let kind = HeaderValue::from_static(drawing.content_type);
@@ -200,10 +264,24 @@ async fn draw(
     }
 }
 
+/// The error of a signature that is wrong; of one too many, that there were too many.
+fn count(gateway: &Gateway, peer: Peer, refused: &Refused, style: Style) -> Error {
+    let error = refused.error(style);
+    if let Refused::Fault(fault) = refused {
+        if !gateway.limiter.take(peer.address.ip().to_canonical(), gateway.moment().now) {
+            return Fault::TooMany.error(style);
+        }
+        tracing::info!(peer = %peer.address.ip(), "a request was not taken: {}", error.message);
+        tracing::debug!(?fault, "why");
+    }
+    error
+}
+
 /// Reads the members where the protocol has them, then calls.
 async fn operate(
     gateway: &Arc<Gateway>,
-    request: Request<Incoming>,
+    headers: &HeaderMap,
+    incoming: body::Incoming,
     meant: Meant,
     parameters: Form,
     caller: Caller,
@@ -213,24 +291,22 @@ async fn operate(
     let input = match (meant.protocol, operation.input) {
         (Protocol::Query, _) => query::decode(service, operation, &parameters).map(Input::from),
         (Protocol::RestJson, Some(shape)) if task::blob_payload(service, shape).is_some() => {
-            let (parts, incoming) = request.into_parts();
-            rest_json::decode(service, operation, &meant.labels, &parameters, &parts.headers, b"")
-                .map(|members| Input {
-                    members,
-                    body: Some(body::stream(incoming)),
-                    ..Input::default()
-                })
+            rest_json::decode(service, operation, &meant.labels, &parameters, headers, b"")
+                .map(|members| Input { members, body: Some(incoming.stream()), ..Input::default() })
         }
         (protocol, _) => {
-            let (parts, incoming) = request.into_parts();
             let decode = |bytes: &[u8]| match protocol {
                 Protocol::AwsJson => aws_json::decode(service, operation, bytes),
-                _ => {
-                    let (labels, headers) = (&meant.labels, &parts.headers);
-                    rest_json::decode(service, operation, labels, &parameters, headers, bytes)
-                }
+                _ => rest_json::decode(
+                    service,
+                    operation,
+                    &meant.labels,
+                    &parameters,
+                    headers,
+                    bytes,
+                ),
             };
-            let bytes = body::read(incoming, gateway.settings.body_bytes_max).await;
+            let bytes = incoming.read(gateway.settings.body_bytes_max).await;
             bytes.and_then(|bytes| decode(&bytes)).map(Input::from)
         }
     };
@@ -320,27 +396,38 @@ async fn call(
 
 async fn objects(
     gateway: &Gateway,
-    request: Request<Incoming>,
-    caller: Caller,
+    peer: Peer,
+    mut request: Request<Incoming>,
+    sender: Result<Sender, Refused>,
     request_id: String,
 ) -> Response<ResponseBody> {
-    match &gateway.objects {
-        Some(objects) => {
-            let id = HeaderValue::from_str(&request_id);
-            let begun = meter::now();
-            let mut response = objects.answer(request, caller, request_id).await;
+    let Some(objects) = &gateway.objects else {
+        let error =
+            Error::new("NotImplemented", "this server has no object store").with_status(501);
+        return protocols::encode_error(Protocol::Query, None, &error, &request_id);
+    };
+    let checked = sender.and_then(|sender| {
+        let payload = sender.check_objects(request.headers())?;
+        Ok((sender.caller, payload))
+    });
+    let mut response = match checked {
+        Ok((caller, payload)) => {
+            request.extensions_mut().insert(payload);
+            let (id, begun) = (request_id.clone(), meter::now());
+            let response = objects.answer(request, caller, id).await;
             gateway.meter.answered("s3", "", response.status().as_u16(), begun);
-            if let Ok(id) = id {
-                response.headers_mut().entry("x-amz-request-id").or_insert(id);
-            }
             response
         }
-        None => {
-            let error =
-                Error::new("NotImplemented", "this server has no object store").with_status(501);
-            protocols::encode_error(Protocol::Query, None, &error, &request_id)
+        Err(why) => {
+            let error = count(gateway, peer, &why, Style::Objects);
+            let head = request.method() == Method::HEAD;
+            s3::refuse(&error, request.uri().path(), head, &request_id)
         }
+    };
+    if let Ok(id) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().entry("x-amz-request-id").or_insert(id);
     }
+    response
 }
 
 fn refuse(unknown: &Unknown, request_id: &str) -> Response<ResponseBody> {

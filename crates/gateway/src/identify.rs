@@ -8,6 +8,7 @@ use models::{Operation, Service, identify};
 use crate::guard::is_aws;
 use crate::protocols::Protocol;
 use crate::protocols::query::Form;
+use crate::signature::Style;
 
 /// What a request means.
 #[derive(Debug)]
@@ -37,6 +38,53 @@ pub(crate) struct Unknown {
     pub protocol: Protocol,
     pub service: Option<&'static Service>,
     pub message: String,
+}
+
+/// Operations that nobody has to sign: their callers prove who they are by something else.
+const OPEN: &[(&str, &str)] =
+    &[("sts", "AssumeRoleWithWebIdentity"), ("sts", "AssumeRoleWithSAML")];
+
+impl Meaning {
+    /// How it is spoken.
+    pub(crate) fn protocol(&self) -> Protocol {
+        match self {
+            Meaning::Operation(meant) => meant.protocol,
+            Meaning::Unknown(unknown) => unknown.protocol,
+            Meaning::Form | Meaning::Objects => Protocol::Query,
+        }
+    }
+
+    /// How a wrong signature is told.
+    pub(crate) fn style(&self) -> Style {
+        match self {
+            Meaning::Objects => Style::Objects,
+            other => other.protocol().into(),
+        }
+    }
+
+    /// The service, if it is known already.
+    pub(crate) fn service(&self) -> Option<&'static Service> {
+        match self {
+            Meaning::Operation(meant) => Some(meant.service),
+            Meaning::Unknown(unknown) => unknown.service,
+            Meaning::Form | Meaning::Objects => None,
+        }
+    }
+
+    /// Whether it needs no signature.
+    pub(crate) fn is_open(&self) -> bool {
+        match self {
+            Meaning::Operation(meant) => {
+                OPEN.contains(&(meant.service.entry.name, &*meant.operation.name))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether it may turn out to need none.
+    pub(crate) fn may_be_open(&self) -> bool {
+        matches!(self, Meaning::Form) || self.is_open()
+    }
 }
 
 /// What a request shows of its meaning.

@@ -1,7 +1,7 @@
 //! The one port: which service is meant, wire protocols, S3, the TLS stand-in for amazonaws.com.
 //!
 //! A request comes in through [`serve`], is checked by `guard.rs` (may this web page, may this host
-//! name?), told apart by `identify.rs`, decoded by one of `protocols/` along AWS's own model, and goes
+//! name?) and `authenticate.rs` (who signed it?), told apart by `identify.rs`, decoded by one of `protocols/` along AWS's own model, and goes
 //! through the [`Door`] to the operation. Nothing here knows what an operation does.
 //!
 //! ```no_run
@@ -18,6 +18,7 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod answer;
+mod authenticate;
 mod body;
 mod caller;
 mod changes;
@@ -31,6 +32,7 @@ mod meter;
 mod protocols;
 mod s3;
 mod serve;
+mod signature;
 mod tunnel;
 
 pub mod tls;
@@ -38,8 +40,10 @@ pub mod tls;
 use std::sync::Arc;
 
 use asl::Moment;
-use services::Clock;
+use services::{Caller, Clock, Error};
+use signature::Limiter;
 
+pub use authenticate::Credentials;
 pub use body::ResponseBody;
 pub use door::{Door, ObjectDoor};
 pub use s3::Objects;
@@ -64,6 +68,8 @@ pub struct GatewaySettings {
     pub lengths: models::validate::Lengths,
     /// How long open requests may take to end after shutdown was asked, in seconds.
     pub shutdown_seconds: u64,
+    /// Requests with a wrong signature, or none, that one address may send a second.
+    pub wrong_signatures_per_second: u32,
 }
 
 impl Default for GatewaySettings {
@@ -76,6 +82,7 @@ impl Default for GatewaySettings {
             body_bytes_max: 16 << 20,
             lengths: Default::default(),
             shutdown_seconds: 5,
+            wrong_signatures_per_second: 20,
         }
     }
 }
@@ -89,6 +96,7 @@ pub struct Gateway {
     authority: Option<tls::Authority>,
     metrics: Option<MetricsText>,
     meter: meter::Meter,
+    limiter: Limiter,
 }
 
 /// Makes the text of `GET /_stepwell/metrics`.
@@ -98,8 +106,10 @@ impl Gateway {
     /// A port in front of a door. Without [`with_objects`](Gateway::with_objects) S3 is refused,
     /// without [`with_authority`](Gateway::with_authority) `CONNECT` to AWS is.
     pub fn new(door: Arc<dyn Door>, clock: Arc<dyn Clock>, settings: GatewaySettings) -> Gateway {
-        let meter = meter::Meter::default();
-        Gateway { door, clock, settings, objects: None, authority: None, metrics: None, meter }
+        let (meter, limiter) =
+            (meter::Meter::default(), Limiter::new(settings.wrong_signatures_per_second));
+        let (objects, authority, metrics) = (None, None, None);
+        Gateway { door, clock, settings, objects, authority, metrics, meter, limiter }
     }
 
     /// With what answers S3.
@@ -123,6 +133,19 @@ impl Gateway {
     /// Puts what the port counts among what is shown.
     pub fn register(&self, registry: &mut prometheus_client::registry::Registry) {
         self.meter.register(registry);
+    }
+
+    /// The caller that credentials stand for, for a sign-in that shows them rather than signs with them.
+    ///
+    /// # Errors
+    /// `UnrecognizedClientException` or `ExpiredTokenException`.
+    pub async fn sign_in(
+        &self,
+        credentials: &Credentials<'_>,
+        region: &str,
+    ) -> Result<Caller, Error> {
+        let now = self.moment().now;
+        authenticate::sign_in(self.door.as_ref(), now, credentials, region).await
     }
 
     fn moment(&self) -> Moment {

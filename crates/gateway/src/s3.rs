@@ -1,13 +1,14 @@
 //! S3 on the port: `s3s` decodes, routes and encodes; what an operation does lies behind the door.
 //!
-//! A request's way: `presigned.rs` takes the signature off (no signature is verified yet, but an expired
-//! URL is refused), `chunked.rs` takes `aws-chunked` off the body, `s3s` makes a typed request of it and
-//! [`Adapter`] members of that, as `operations.rs` lists. Errors are written here, because S3's have
+//! A request's way: `presigned.rs` takes the signature off, which was verified where that is asked for,
+//! `payload.rs` holds the body to it, `chunked.rs` takes `aws-chunked` off the body, `s3s` makes a typed
+//! request of it and [`Adapter`] members of that, as `operations.rs` lists. Errors are written here, because S3's have
 //! more elements than `s3s` knows.
 
 mod chunked;
 mod members;
 mod operations;
+mod payload;
 mod presigned;
 
 use std::io;
@@ -28,6 +29,8 @@ use s3s::{S3Error, S3ErrorCode, S3Result};
 use services::s3::{Algorithm, bucket_of_host};
 use services::{Caller, Clock, Error, Input, Output};
 
+use crate::authenticate::Payload;
+use crate::signature::{Fault, Style};
 use crate::{Door, ObjectDoor, ResponseBody};
 
 /// What answers S3 on the port.
@@ -60,7 +63,7 @@ impl Objects {
 impl ObjectDoor for Objects {
     fn answer(
         &self,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
         caller: Caller,
         request_id: String,
     ) -> BoxFuture<'static, Response<ResponseBody>> {
@@ -70,7 +73,11 @@ impl ObjectDoor for Objects {
             let head = request.method() == Method::HEAD;
             let path = request.uri().path().to_owned();
             let refusal = Refusal::default();
-            let prepared = presigned::strip(request, now).and_then(prepare);
+            let payload = request.extensions_mut().remove::<Payload>().unwrap_or(Payload::Free);
+            let prepared = match presigned::strip(request, now) {
+                Ok(request) => prepare(request, payload).await,
+                Err(error) => Err(error),
+            };
             let answer = match prepared {
                 Ok(mut request) => {
                     request.extensions_mut().insert(caller);
@@ -147,7 +154,7 @@ impl S3Host for Hosts {
 }
 
 /// Makes the request one that `s3s` reads as S3 would.
-fn prepare(request: Request<Incoming>) -> Result<s3s::HttpRequest, Error> {
+async fn prepare(request: Request<Incoming>, payload: Payload) -> Result<s3s::HttpRequest, Error> {
     let (mut parts, body) = request.into_parts();
     let headers = &mut parts.headers;
     // S3 passes over a range that it cannot read; `s3s` would refuse the request.
@@ -164,7 +171,8 @@ fn prepare(request: Request<Incoming>) -> Result<s3s::HttpRequest, Error> {
     let streaming =
         text(headers, "x-amz-content-sha256").is_some_and(|hash| hash.starts_with("STREAMING-"));
     if !streaming && !encodings.split(',').any(|one| one.trim() == "aws-chunked") {
-        return Ok(Request::from_parts(parts, s3s::Body::from(body)));
+        let body = payload::hold(body, payload).await?;
+        return Ok(Request::from_parts(parts, body));
     }
     let length = text(headers, "x-amz-decoded-content-length").ok_or_else(|| {
         Error::new("MissingContentLength", "You must provide the Content-Length HTTP header.")
@@ -189,7 +197,13 @@ fn prepare(request: Request<Incoming>) -> Result<s3s::HttpRequest, Error> {
         set(headers, name, algorithm.name());
     }
     let bytes = body.into_data_stream().map_err(io::Error::other);
-    let decoded = chunked::decode(bytes.boxed(), announced).map_ok(Frame::data);
+    let signatures = match payload {
+        Payload::Chunks(signatures) => Some(signatures),
+        // A hash of the chunked form as it was sent is nothing that clients make.
+        Payload::Hash(_) => return Err(Fault::Payload.error(Style::Objects)),
+        Payload::Free => None,
+    };
+    let decoded = chunked::decode(bytes.boxed(), announced, signatures).map_ok(Frame::data);
     let body = s3s::Body::http_body_unsync(StreamBody::new(decoded));
     Ok(Request::from_parts(parts, body))
 }
@@ -230,7 +244,13 @@ fn foreign(answer: Response<s3s::Body>) -> Error {
     Error::new(code, message).with_status(status)
 }
 
-fn refuse(error: &Error, path: &str, head: bool, request_id: &str) -> Response<ResponseBody> {
+/// An error as S3 writes it.
+pub(crate) fn refuse(
+    error: &Error,
+    path: &str,
+    head: bool,
+    request_id: &str,
+) -> Response<ResponseBody> {
     if error.status >= 500 && error.status != 501 {
         tracing::error!(request_id, %error, "an operation of S3's failed");
     }

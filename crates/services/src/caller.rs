@@ -16,6 +16,20 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// A service that acts with a role, in the role's account.
+    pub fn service(role_arn: &str, region: &str, session: &str) -> Caller {
+        let account = role_arn.split(':').nth(4).unwrap_or_default();
+        let role = role_arn.rsplit('/').next().unwrap_or_default();
+        let partition = crate::arn::partition(region);
+        Caller {
+            account: account.to_owned(),
+            region: region.to_owned(),
+            arn: format!("arn:{partition}:sts::{account}:assumed-role/{role}/{session}"),
+            access_key: None,
+            origin: Origin::Service,
+        }
+    }
+
     /// The Task state that calls: the execution's number and the task's. The same each time the task is done.
     pub fn task(&self) -> Option<(u64, u64)> {
         match self.origin {

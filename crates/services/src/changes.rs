@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::broadcast;
 
-use crate::{Caller, Context, Error, sts};
+use crate::{Caller, Context, Error, identity};
 
 /// So many changes wait for the slowest reader.
 const WAITING_MAX: usize = 4096;
@@ -88,7 +88,7 @@ const LISTS: [(&str, &str); 6] = [
 /// # Errors
 /// That the caller may list nothing of any service, in the words of the first refusal.
 pub async fn subscribe(context: &Context, caller: &Caller) -> Result<Subscription, Error> {
-    let caller = sts::resolve(context, caller).await?;
+    let caller = identity::resolve(context, caller).await?;
     let (mut services, mut refusal) = (Vec::new(), None);
     for (service, list) in LISTS {
         match context.iam.check(context, &caller, service, list, &Value::Null).await {

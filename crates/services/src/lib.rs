@@ -8,6 +8,7 @@
 mod caller;
 mod context;
 mod error;
+mod identity;
 mod operation;
 mod page;
 mod record;
@@ -27,6 +28,7 @@ pub mod sts;
 pub use caller::{Caller, Origin};
 pub use context::{Clock, Context, Settings};
 pub use error::Error;
+pub use identity::{Identity, identity};
 pub use operation::{Body, Input, Operation, Output, Service, typed};
 
 /// Every service we answer for; one line each.
@@ -60,7 +62,7 @@ pub async fn call(
     let Some((service, operation)) = found(service, operation) else {
         return Err(Error::unknown_operation(service, operation));
     };
-    let caller = sts::resolve(context, caller).await?;
+    let caller = identity::resolve(context, caller).await?;
     context.iam.check(context, &caller, service, operation.name, &input.members).await?;
     let change = changes::Pending::of(context, service, operation.name, &input.members);
     let answer = (operation.call)(context, &caller, input).await;

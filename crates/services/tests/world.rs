@@ -83,7 +83,7 @@ impl World {
             store,
             clock: hand.clone(),
             changes,
-            iam: Arc::new(Guard::new(mode, folder.path())),
+            iam: Arc::new(Guard::new(mode, folder.path()).unwrap()),
             settings: Settings::new("000000000000", folder.path()),
         };
         let context = Arc::new(context);
@@ -92,7 +92,8 @@ impl World {
         World { context, hand, background, _folder: folder }
     }
 
-    /// A client's call; who has no access key acts with the role `stepwell`.
+    /// A client's call; who has no access key acts with the role `stepwell`, or, where refusals are meant,
+    /// as the account's root user.
     pub async fn call(
         &self,
         access_key: Option<String>,
@@ -100,10 +101,14 @@ impl World {
         operation: &str,
         members: Value,
     ) -> Result<Value, Error> {
+        let arn = match self.context.iam.mode("000000000000") {
+            Mode::Enforce => "arn:aws:iam::000000000000:root",
+            _ => "arn:aws:sts::000000000000:assumed-role/stepwell/local",
+        };
         let caller = Caller {
             account: "000000000000".to_owned(),
             region: "us-east-1".to_owned(),
-            arn: "arn:aws:sts::000000000000:assumed-role/stepwell/local".to_owned(),
+            arn: arn.to_owned(),
             access_key,
             origin: Origin::Client,
         };

@@ -10,6 +10,7 @@ use asl::Limits;
 use clap::{Args, ValueEnum};
 use engine::Retention;
 use serde::Deserialize;
+use services::iam::guard::GuardSettings;
 
 use crate::observe::{Events, Traces};
 
@@ -59,6 +60,9 @@ impl From<IamMode> for services::iam::guard::Mode {
 #[serde(deny_unknown_fields, default)]
 struct IamFile {
     mode: Option<IamMode>,
+    /// By account.
+    accounts: BTreeMap<String, IamMode>,
+    require_add_tags: bool,
 }
 
 /// The flags of everything that starts a server.
@@ -146,7 +150,7 @@ pub struct Config {
     /// The default account.
     pub account: String,
     /// What becomes of calls that AWS would refuse.
-    pub iam: IamMode,
+    pub iam: GuardSettings,
     /// How log lines look.
     pub log_format: LogFormat,
     /// What is logged.
@@ -201,7 +205,16 @@ impl Config {
                 .with_context(|| format!("the data folder `{}`", data.display()))?,
             listen,
             account,
-            iam: flags.iam.or(file.iam.mode).unwrap_or_default(),
+            iam: GuardSettings {
+                mode: flags.iam.or(file.iam.mode).unwrap_or_default().into(),
+                accounts: file
+                    .iam
+                    .accounts
+                    .into_iter()
+                    .map(|(id, mode)| (id, mode.into()))
+                    .collect(),
+                require_add_tags: file.iam.require_add_tags,
+            },
             log_format: flags.log_format.or(file.log_format).unwrap_or_default(),
             log: flags.log.clone().or(file.log).unwrap_or_else(|| "info".into()),
             retention: Retention {

@@ -1,6 +1,7 @@
 //! A running server: the store, the engine's loop, jobs and endpoints, the port. The loop here is the
 //! only one that knows the time; everything below is handed a `Moment`.
 
+use std::env;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,6 +9,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use gateway::{Gateway, GatewaySettings};
+use services::iam::GivenKey;
+use services::iam::guard::Mode;
 use services::sagemaker::runner::{self, Capacity, Runner};
 use services::{Context, Settings, integrations, stepfunctions};
 use tokio::net::TcpListener;
@@ -31,6 +34,8 @@ pub struct Server {
     pub address: SocketAddr,
     /// What operations work with.
     pub context: Arc<Context>,
+    /// The access key of the first administrator, if this start made it.
+    pub administrator: Option<GivenKey>,
     shutdown: CancellationToken,
     parts: JoinSet<()>,
 }
@@ -57,6 +62,7 @@ impl Server {
         let sinks = config.events.open().await?;
         let traces = config.traces.open()?;
         let context = open(config).await?;
+        let administrator = make_administrator(&context, config).await?;
         let shutdown = CancellationToken::new();
         let settings = GatewaySettings {
             account: config.account.clone(),
@@ -102,7 +108,7 @@ impl Server {
                 tracing::error!(%error, "the port has closed");
             }
         });
-        Ok(Server { address, context, shutdown, parts })
+        Ok(Server { address, context, administrator, shutdown, parts })
     }
 
     /// `http://ADDRESS`.
@@ -159,13 +165,38 @@ async fn open(config: &Config) -> anyhow::Result<Arc<Context>> {
         sagemaker: Arc::new(Runner::new(Arc::new(OwnPrograms::new(config)?), capacity)),
         clock: Arc::new(SystemClock),
         changes,
-        iam: Arc::new(services::iam::guard::Guard::new(config.iam.into(), &config.data)),
+        iam: Arc::new(services::iam::guard::Guard::new(config.iam.clone(), &config.data)?),
         settings: Settings::new(&config.account, &config.data)
             .with_limits(config.limits)
             .with_mocks(mocks(config)?),
     };
     context.stepfunctions.resume(&context).await?;
     Ok(Arc::new(context))
+}
+
+/// Makes the first administrator where callers must prove who they are and nobody could yet; with the key
+/// that the environment names, if it names one. Only a key that was made here is given back.
+async fn make_administrator(
+    context: &Context,
+    config: &Config,
+) -> anyhow::Result<Option<GivenKey>> {
+    if context.iam.mode(&config.account) != Mode::Enforce {
+        return Ok(None);
+    }
+    let given = match (env::var("AWS_ACCESS_KEY_ID"), env::var("AWS_SECRET_ACCESS_KEY")) {
+        (Ok(id), Ok(secret)) if !id.is_empty() && !secret.is_empty() => {
+            Some(GivenKey { id, secret })
+        }
+        _ => None,
+    };
+    let was_given = given.is_some();
+    let made = services::iam::administrator(context, &config.account, given)
+        .await
+        .context("cannot make the first administrator")?;
+    if let Some(key) = &made {
+        tracing::info!(access_key = key.id, "the user `administrator` was made");
+    }
+    Ok(made.filter(|_| !was_given))
 }
 
 /// The mock configuration, if there is one.
@@ -205,6 +236,9 @@ async fn keep_up(context: Arc<Context>, retention: engine::Retention, shutdown: 
             tokio::time::sleep(UPKEEP).await;
             if let Err(error) = retire(&context, &retention).await {
                 tracing::warn!(%error, "cannot remove old executions; trying again in an hour");
+            }
+            if let Err(error) = services::sts::sweep(&context).await {
+                tracing::warn!(%error, "cannot remove old sessions; trying again in an hour");
             }
         }
     };

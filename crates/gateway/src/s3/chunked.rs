@@ -6,13 +6,17 @@ use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt, stream};
 use services::Error;
 use services::s3::{Algorithm, Hasher};
+use sha2::{Digest, Sha256};
+
+use crate::signature::{ChunkSignatures, Fault, Style};
 
 /// The bytes inside the chunks. A checksum in the trailers that does not fit ends the stream with our
-/// own `BadDigest`, wrapped in the [`io::Error`], so that nothing is stored. Signatures of chunks are
-/// not looked at: no signature is, yet.
+/// own `BadDigest`, wrapped in the [`io::Error`], so that nothing is stored; so does a chunk whose
+/// signature does not fit, where there are `signatures` to hold them to.
 pub(super) fn decode<S>(
     body: S,
     announced: Option<Algorithm>,
+    signatures: Option<ChunkSignatures>,
 ) -> impl Stream<Item = io::Result<Bytes>>
 where
     S: Stream<Item = io::Result<Bytes>> + Unpin,
@@ -22,6 +26,11 @@ where
         buffer: BytesMut::new(),
         state: State::Size,
         trailer: announced.map(|algorithm| (algorithm, Hasher::new(algorithm))),
+        signed: signatures.map(|signatures| Signed {
+            signatures,
+            hasher: Sha256::new(),
+            given: String::new(),
+        }),
     };
     stream::unfold(decoder, |mut decoder| async move {
         match decoder.next().await {
@@ -40,6 +49,27 @@ struct Decoder<S> {
     buffer: BytesMut,
     state: State,
     trailer: Option<(Algorithm, Hasher)>,
+    signed: Option<Signed>,
+}
+
+/// The chunk that is being read, where chunks are signed.
+struct Signed {
+    signatures: ChunkSignatures,
+    hasher: Sha256,
+    /// Its signature.
+    given: String,
+}
+
+impl Signed {
+    /// Whether the chunk that has ended is the one that was signed.
+    fn end(&mut self) -> io::Result<()> {
+        let hash = self.hasher.finalize_reset();
+        if self.signatures.chunk(&hash, &self.given) { Ok(()) } else { Err(forged()) }
+    }
+}
+
+fn forged() -> io::Error {
+    io::Error::other(Fault::Mismatch.error(Style::Objects))
 }
 
 enum State {
@@ -63,10 +93,20 @@ impl<S: Stream<Item = io::Result<Bytes>> + Unpin> Decoder<S> {
             match self.state {
                 State::Size => {
                     let line = self.line().await?.ok_or(io::ErrorKind::UnexpectedEof)?;
-                    let size = line.split(';').next().unwrap_or_default().trim();
+                    let (size, extension) = line.split_once(';').unwrap_or((&line, ""));
+                    let size = size.trim();
+                    if let Some(signed) = &mut self.signed {
+                        let given = extension.trim().strip_prefix("chunk-signature=");
+                        given.ok_or_else(forged)?.clone_into(&mut signed.given);
+                    }
                     let size = u64::from_str_radix(size, 16).map_err(|_| {
                         io::Error::other(malformed("a chunk's size is not hexadecimal"))
                     })?;
+                    if size == 0
+                        && let Some(signed) = &mut self.signed
+                    {
+                        signed.end()?;
+                    }
                     self.state = if size == 0 { State::Trailers } else { State::Data(size) };
                 }
                 State::Data(left) => {
@@ -80,6 +120,12 @@ impl<S: Stream<Item = io::Result<Bytes>> + Unpin> Decoder<S> {
                     if let Some((_, hasher)) = &mut self.trailer {
                         hasher.update(&bytes);
                     }
+                    if let Some(signed) = &mut self.signed {
+                        signed.hasher.update(&bytes);
+                        if left == 0 {
+                            signed.end()?;
+                        }
+                    }
                     return Ok(Some(bytes));
                 }
                 State::End => {
@@ -90,10 +136,15 @@ impl<S: Stream<Item = io::Result<Bytes>> + Unpin> Decoder<S> {
                     self.state = State::Size;
                 }
                 State::Trailers => {
-                    let mut given = None;
+                    let (mut given, mut lines, mut signature) = (None, String::new(), None);
                     while let Some(line) = self.line().await?.filter(|line| !line.is_empty()) {
                         let (name, value) = line.split_once(':').unwrap_or((&line, ""));
                         let name = name.trim().to_ascii_lowercase();
+                        if name == "x-amz-trailer-signature" {
+                            signature = Some(value.trim().to_owned());
+                            continue;
+                        }
+                        lines.push_str(&format!("{name}:{}\n", value.trim()));
                         if let Some((algorithm, _)) = &self.trailer
                             && algorithm.header() == name
                         {
@@ -101,6 +152,14 @@ impl<S: Stream<Item = io::Result<Bytes>> + Unpin> Decoder<S> {
                         }
                     }
                     self.state = State::Done;
+                    if let Some(signed) = &mut self.signed
+                        && !lines.is_empty()
+                    {
+                        let signature = signature.ok_or_else(forged)?;
+                        if !signed.signatures.trailers(&lines, &signature) {
+                            return Err(forged());
+                        }
+                    }
                     self.verify(given)?;
                 }
                 State::Done => return Ok(None),
@@ -166,7 +225,7 @@ mod tests {
     fn check(body: &str, announced: Option<Algorithm>, expected: Result<&str, &str>) {
         for cut in [1, 3, 7, body.len().max(1)] {
             let pieces = body.as_bytes().chunks(cut).map(|piece| Ok(Bytes::copy_from_slice(piece)));
-            let decoded = decode(stream::iter(pieces.collect::<Vec<_>>()), announced);
+            let decoded = decode(stream::iter(pieces.collect::<Vec<_>>()), announced, None);
             let found = block_on(decoded.boxed_local().collect::<Vec<_>>());
             let found: io::Result<Vec<Bytes>> = found.into_iter().collect();
             let found = found.map(|bytes| String::from_utf8(bytes.concat()).unwrap());

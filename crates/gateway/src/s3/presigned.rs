@@ -1,5 +1,5 @@
 //! Signatures, in the header or in a presigned URL: taken off, so that the rest is the request itself.
-//! None is verified yet; a presigned URL has its time all the same.
+//! They were verified before, where that is asked for; a presigned URL has its time all the same.
 
 use asl::Timestamp;
 use http::{HeaderName, HeaderValue, Request, Uri, header};

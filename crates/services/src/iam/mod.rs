@@ -3,6 +3,7 @@
 //! IAM is global: its objects are apart by account alone.
 
 mod access_keys;
+mod administrator;
 mod attached_policies;
 mod document;
 pub mod guard;
@@ -15,6 +16,7 @@ mod policy_versions;
 mod roles;
 mod tags;
 mod users;
+mod vault;
 
 use asl::Moment;
 use serde::{Deserialize, Serialize};
@@ -23,8 +25,11 @@ use crate::operation::operation;
 use crate::record::Table;
 use crate::{Error, Service};
 
-pub(crate) use access_keys::find_access_key;
+pub(crate) use access_keys::user_of_key;
+pub use administrator::{GivenKey, administrator};
 pub(crate) use roles::find_role;
+pub(crate) use vault::ROOT_KEY;
+pub use vault::Vault;
 
 /// IAM.
 pub static SERVICE: Service = Service {
@@ -64,6 +69,8 @@ pub static SERVICE: Service = Service {
         &operation!("DeleteUser", users::delete_user),
         &operation!("CreateAccessKey", access_keys::create_access_key),
         &operation!("ListAccessKeys", access_keys::list_access_keys),
+        &operation!("UpdateAccessKey", access_keys::update_access_key),
+        &operation!("GetAccessKeyLastUsed", access_keys::get_access_key_last_used),
         &operation!("DeleteAccessKey", access_keys::delete_access_key),
     ],
 };

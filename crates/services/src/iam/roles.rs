@@ -1,11 +1,12 @@
-//! Roles. The role `stepwell`, which unknown callers act with, is there in every account without
-//! having been made: it is stored when it is first asked for.
+//! Roles. The role `stepwell`, which unknown callers act with, is there without having been made in every
+//! account that takes unknown callers: it is stored when it is first asked for.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::Scan;
 
 use super::document::{self, Kind};
+use super::guard::Mode;
 use super::list::{self, End};
 use super::{
     ROLES, Role, Tag, already_exists, arn, delete_conflict, key, no_such_entity, root, seconds,
@@ -99,9 +100,7 @@ pub(super) async fn create_role(
         inline: Default::default(),
         attached: Vec::new(),
     };
-    if role.name == DEFAULT_ROLE {
-        find_role(context, caller, DEFAULT_ROLE).await?;
-    }
+    make_default(context, caller, &role.name).await?;
     let mut shown = role.clone();
     if !ROLES.insert(context, &key(&caller.account, &role.name), &role).await? {
         return Err(already_exists("Role", &role.name));
@@ -119,11 +118,16 @@ pub(crate) async fn find_role(
     caller: &Caller,
     name: &str,
 ) -> Result<Found<Role>, Error> {
+    make_default(context, caller, name).await?;
+    ROLES.get(context, &key(&caller.account, name)).await?.ok_or_else(|| missing(name))
+}
+
+async fn make_default(context: &Context, caller: &Caller, name: &str) -> Result<(), Error> {
     let key = key(&caller.account, name);
-    if name == DEFAULT_ROLE && ROLES.get(context, &key).await?.is_none() {
+    if has_default(context, caller, name) && ROLES.get(context, &key).await?.is_none() {
         ROLES.insert(context, &key, &default_role(context, caller)).await?;
     }
-    ROLES.get(context, &key).await?.ok_or_else(|| missing(name))
+    Ok(())
 }
 
 /// A role of the owner's account, without making the default one; none if there is no such role.
@@ -133,7 +137,12 @@ pub(super) async fn known(
     name: &str,
 ) -> Result<Option<Role>, Error> {
     let found = ROLES.get(context, &key(&owner.account, name)).await?.map(|found| found.value);
-    Ok(found.or_else(|| (name == DEFAULT_ROLE).then(|| default_role(context, owner))))
+    Ok(found.or_else(|| has_default(context, owner, name).then(|| default_role(context, owner))))
+}
+
+/// Where refusals are meant nobody is unknown, and a role that may do everything is nobody's by default.
+fn has_default(context: &Context, owner: &Caller, name: &str) -> bool {
+    name == DEFAULT_ROLE && context.iam.mode(&owner.account) != Mode::Enforce
 }
 
 /// Whoever owns things in an account, for a look at them; the region gives the partition alone.
@@ -233,7 +242,7 @@ pub(super) async fn list_roles(
     caller: &Caller,
     request: ListRequest,
 ) -> Result<ListResponse, Error> {
-    find_role(context, caller, DEFAULT_ROLE).await?;
+    make_default(context, caller, DEFAULT_ROLE).await?;
     let scan = Scan::prefix(key(&caller.account, ""), usize::MAX >> 1);
     let mut roles: Vec<Role> =
         ROLES.list(context, scan).await?.into_iter().map(|found| found.value).collect();

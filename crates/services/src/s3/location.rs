@@ -41,6 +41,13 @@ impl Location {
         let key = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
         Location { bucket: self.bucket.clone(), key }
     }
+
+    /// Its ARN; without a key, its bucket's.
+    pub fn arn(&self, region: &str) -> String {
+        let partition = crate::arn::partition(region);
+        let slash = if self.key.is_empty() { "" } else { "/" };
+        format!("arn:{partition}:s3:::{}{slash}{}", self.bucket, self.key)
+    }
 }
 
 impl fmt::Display for Location {

@@ -62,10 +62,10 @@ impl World {
             store,
             clock: Arc::new(Ticking(AtomicI64::new(0))),
             changes,
-            iam: Arc::new(crate::iam::guard::Guard::new(
-                crate::iam::guard::Mode::default(),
-                folder.path(),
-            )),
+            iam: Arc::new(
+                crate::iam::guard::Guard::new(crate::iam::guard::Mode::default(), folder.path())
+                    .unwrap(),
+            ),
             settings: Settings::new("000000000000", folder.path()),
         };
         let world = World { context: Arc::new(context), caller: caller("000000000000"), folder };

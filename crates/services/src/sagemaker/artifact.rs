@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::jobs;
 use crate::{Caller, Context, s3};
 
 /// Packs a folder into a gzipped tar archive.
@@ -38,6 +39,7 @@ pub async fn unpack(
         )
     };
     let location = s3::Location::parse(url).map_err(|error| missing(&error.message))?;
+    jobs::may_read(context, caller, &location).await.map_err(|why| missing(&why))?;
     let opened = context.objects.open_object(caller, &location.bucket, &location.key).await;
     let (_, file) = opened.map_err(|error| missing(&error.message))?;
     let folder: PathBuf = into.to_owned();

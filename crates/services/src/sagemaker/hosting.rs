@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::endpoint::{Deployed, Deployment, Endpoint};
 use super::job_spec::{self, EndpointSpec, LISTENING};
-use super::resource::{self, owner_of_key};
+use super::resource;
 use super::runner::Runner;
 use super::{artifact, jobs, runner};
-use crate::{Context, Error, logs};
+use crate::{Context, Error};
 
 /// How long a process may take to load its model.
 const LOAD: Duration = Duration::from_secs(60);
@@ -341,12 +341,11 @@ async fn start_variant(
     };
     job_spec::write(folder, "endpoint.json", &spec)
         .map_err(|error| format!("InternalServerError: {error}"))?;
-    let (account, region) = owner_of_key(key);
     let log = folder.join("log");
     let id = context.clock.moment().dice("instance").uuid().replace('-', "");
     let log_stream = format!("{}/i-{}", deployed.variant.name, id.get(..17).unwrap_or(&id));
     let group = format!("/aws/sagemaker/Endpoints/{endpoint}");
-    logs::register_stream(context, account, region, &group, &log_stream, &log)
+    jobs::show_log(context, &caller, &group, &log_stream, &log)
         .await
         .map_err(|error| format!("InternalServerError: {error}"))?;
     let server = Arc::new(Server {

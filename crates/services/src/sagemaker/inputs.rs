@@ -95,8 +95,16 @@ pub async fn s3_source(
     }
     let uri = source["S3Uri"].as_str().unwrap_or_default();
     let location = s3_path(Some(uri), &format!("the S3Uri of channel \"{channel}\""))?;
-    jobs::objects(context, caller, source, &location).await.map(drop).map_err(|reason| {
-        let role = request["RoleArn"].as_str().unwrap_or_default();
+    let role = request["RoleArn"].as_str().unwrap_or_default();
+    // The job's role reads it, not whoever makes the job. A transform's is its model's, and looks later.
+    let reader = match role {
+        "" => caller.clone(),
+        role => Caller {
+            account: caller.account.clone(),
+            ..Caller::service(role, &caller.region, "SageMaker")
+        },
+    };
+    jobs::objects(context, &reader, source, &location).await.map(drop).map_err(|reason| {
         Error::validation(format!(
             "No S3 objects found under S3 URL \"{uri}\" given in input data source. Please ensure that the bucket \
              exists in the selected region ({}), that objects exist under that S3 prefix, and that the role \"{role}\" \

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::job_spec::{self, Exit};
 use super::resource::owner_of_key;
 use super::runner::{self};
-use crate::{Caller, Context, Error, Origin, arn, s3};
+use crate::{Caller, Context, Error, Origin, arn, logs, s3};
 
 /// A stage that the record shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -276,11 +276,53 @@ pub async fn output_bucket(
     context: &Context,
     caller: &Caller,
     output: &s3::Location,
+    file: &str,
 ) -> Result<(), String> {
+    let cannot =
+        |why: &str| format!("ClientError: cannot write to the output path `{output}`: {why}");
     let found = context.objects.bucket(caller, &output.bucket).await;
-    found.map(drop).map_err(|error| {
-        format!("ClientError: cannot write to the output path `{output}`: {}", error.message)
-    })
+    found.map_err(|error| cannot(&error.message))?;
+    may_write(context, caller, &output.join(file)).await.map_err(|why| cannot(&why))
+}
+
+/// Whether a job's role may read an object; the error is AWS's text.
+pub async fn may_read(
+    context: &Context,
+    caller: &Caller,
+    object: &s3::Location,
+) -> Result<(), String> {
+    let arn = object.arn(&caller.region);
+    context.iam.permits(context, caller, "s3:GetObject", &arn, &[]).await
+}
+
+/// Whether a job's role may write an object; the error is AWS's text.
+pub async fn may_write(
+    context: &Context,
+    caller: &Caller,
+    object: &s3::Location,
+) -> Result<(), String> {
+    let arn = object.arn(&caller.region);
+    context.iam.permits(context, caller, "s3:PutObject", &arn, &[]).await
+}
+
+/// Has a job's log seen in CloudWatch, if its role may write there: a job whose role may not runs all the
+/// same, as on AWS, and leaves no log.
+pub async fn show_log(
+    context: &Context,
+    caller: &Caller,
+    group: &str,
+    stream: &str,
+    log: &Path,
+) -> Result<(), Error> {
+    let (account, region) = (&caller.account, &caller.region);
+    let resource = format!("log-group:{group}:log-stream:{stream}");
+    let resource = arn::arn("logs", region, account, &resource);
+    for action in ["logs:CreateLogStream", "logs:PutLogEvents"] {
+        if context.iam.permits(context, caller, action, &resource, &[]).await.is_err() {
+            return Ok(());
+        }
+    }
+    logs::register_stream(context, account, region, group, stream, log).await
 }
 
 /// Brings the objects of an S3DataSource into a folder, paths kept below the prefix. Objects of this
@@ -301,6 +343,8 @@ pub async fn download(
         if let Some(parent) = file.parent() {
             std::fs::create_dir_all(parent).map_err(|error| error.to_string())?;
         }
+        let object = s3::Location { bucket: bucket.clone(), key: key.clone() };
+        may_read(context, caller, &object).await?;
         context
             .objects
             .link_to(caller, bucket, key, &file)
@@ -320,6 +364,9 @@ pub async fn objects(
     if source["S3DataType"].as_str() == Some("ManifestFile") {
         return manifest(context, caller, location).await;
     }
+    let bucket = s3::Location { bucket: location.bucket.clone(), key: String::new() };
+    let (bucket, prefix) = (bucket.arn(&caller.region), [("s3:prefix", &*location.key)]);
+    context.iam.permits(context, caller, "s3:ListBucket", &bucket, &prefix).await?;
     let found = context
         .objects
         .list(caller, &location.bucket, &location.key)
@@ -348,6 +395,7 @@ async fn manifest(
     location: &s3::Location,
 ) -> Result<Vec<(String, String, String)>, String> {
     let damaged = |what: &str| format!("the manifest `{location}` {what}");
+    may_read(context, caller, location).await?;
     let opened = context.objects.open_object(caller, &location.bucket, &location.key).await;
     let (_, file) = opened.map_err(|error| damaged(&error.message))?;
     let entries: Vec<Value> = serde_json::from_reader(io::BufReader::new(file))

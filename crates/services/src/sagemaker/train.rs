@@ -12,7 +12,7 @@ use super::job_spec::{self, EXIT_PLATFORM, Exit, JobSpec};
 use super::resource::{self, Resource, owner_of_key};
 use super::training_job::TrainingJob;
 use super::{artifact, job_spec::Work, jobs};
-use crate::{Caller, Context, Error, cloudwatch, integrations, logs, s3};
+use crate::{Caller, Context, Error, cloudwatch, integrations, s3};
 
 /// CloudWatch's group of all training jobs' logs, and the namespace of their metrics.
 pub const LOG_GROUP: &str = "/aws/sagemaker/TrainingJobs";
@@ -78,11 +78,10 @@ impl jobs::Stages for Stages<'_> {
         folder: &Path,
     ) -> Result<Result<(), String>, Error> {
         let job = self.0;
-        let (account, region) = owner_of_key(key);
-        // A bucket that is not there is better told before the training than after it.
+        // What cannot be written is better told before the training than after it.
         let caller = jobs::job_caller(key, job.request["RoleArn"].as_str());
-        let output = output_location(job);
-        if let Err(reason) = jobs::output_bucket(context, &caller, &output).await {
+        let (output, file) = (output_location(job), format!("{}/output/model.tar.gz", job.name()));
+        if let Err(reason) = jobs::output_bucket(context, &caller, &output, &file).await {
             return Ok(Err(reason));
         }
         let ml = folder.join("ml");
@@ -136,7 +135,7 @@ impl jobs::Stages for Stages<'_> {
             environment: jobs::environment(&job.request["Environment"]),
         };
         write_configs(folder, &ml, &configs, &spec).map_err(|error| jobs::disk(folder, &error))?;
-        logs::register_stream(context, account, region, LOG_GROUP, &stream, &log).await?;
+        jobs::show_log(context, &caller, LOG_GROUP, &stream, &log).await?;
         Ok(Ok(()))
     }
 }
@@ -245,6 +244,9 @@ async fn upload(
             )));
         }
     }
+    if let Err(why) = jobs::may_write(context, caller, &to).await {
+        return Ok(Err(format!("ClientError: Artifact upload failed: cannot write `{to}`: {why}")));
+    }
     let moment = context.clock.moment();
     let kind = Some("application/x-tar");
     let put = context.objects.put_file(caller, moment, &to.bucket, &to.key, &archive, kind).await;
@@ -321,6 +323,12 @@ async fn publish_metrics(context: &Context, key: &str, job: &TrainingJob, log: &
     let (account, region) = owner_of_key(key);
     let image = job.request["AlgorithmSpecification"]["TrainingImage"].as_str().unwrap_or_default();
     let Some(image) = context.sagemaker.programs.image(image) else { return };
+    let caller = jobs::job_caller(key, job.request["RoleArn"].as_str());
+    let namespace = [("cloudwatch:namespace", LOG_GROUP)];
+    let may = context.iam.permits(context, &caller, "cloudwatch:PutMetricData", "*", &namespace);
+    if may.await.is_err() {
+        return;
+    }
     let text = std::fs::read_to_string(log).unwrap_or_default();
     for (name, expression) in &image.metrics {
         if !job.metrics.iter().any(|(known, _, _)| known == name) {

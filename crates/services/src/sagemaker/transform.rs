@@ -8,10 +8,10 @@ use store::{Batch, Expect, StoreError};
 
 use super::batch::Processing;
 use super::job_spec::{self, Exit, JobSpec, Work};
-use super::resource::{self, owner_of_key};
+use super::resource;
 use super::transform_job::{self, TransformJob};
 use super::{artifact, jobs};
-use crate::{Context, Error, integrations, logs, s3};
+use crate::{Context, Error, integrations, s3};
 
 /// CloudWatch's group of all transform jobs' logs.
 pub const LOG_GROUP: &str = "/aws/sagemaker/TransformJobs";
@@ -78,7 +78,7 @@ impl jobs::Stages for Stages<'_> {
         let job = self.0;
         let caller = jobs::job_caller(key, job.role.as_deref());
         let output = output_location(job);
-        if let Err(reason) = jobs::output_bucket(context, &caller, &output).await {
+        if let Err(reason) = jobs::output_bucket(context, &caller, &output, "any.out").await {
             return Ok(Err(reason));
         }
         let input = &job.request["TransformInput"];
@@ -125,11 +125,10 @@ impl jobs::Stages for Stages<'_> {
             .and_then(|_| std::fs::create_dir_all(folder.join("output")))
             .and_then(|()| job_spec::write(folder, "job.json", &spec))
             .map_err(|error| jobs::disk(folder, &error))?;
-        let (account, region) = owner_of_key(key);
         let name = job.request["TransformJobName"].as_str().unwrap_or_default();
         let stream =
             format!("{name}/i-{}", job.folder.replace('-', "").get(..17).unwrap_or_default());
-        logs::register_stream(context, account, region, LOG_GROUP, &stream, &log).await?;
+        jobs::show_log(context, &caller, LOG_GROUP, &stream, &log).await?;
         Ok(Ok(()))
     }
 }
@@ -167,6 +166,9 @@ async fn after(
             folder.join("output").join(format!("{file}.out")),
             output.join(&format!("{file}.out")),
         );
+        if let Err(why) = jobs::may_write(context, &caller, &to).await {
+            return Ok(Err(Some(format!("ClientError: cannot write `{to}`: {why}"))));
+        }
         let moment = context.clock.moment();
         let put =
             context.objects.put_file(&caller, moment, &to.bucket, &to.key, &from, Some(accept));

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::credentials::{self, Credentials};
+use super::credentials::{self, Credentials, Session};
 use crate::{Caller, Context, Error, iam};
 
 #[derive(Deserialize)]
@@ -64,10 +64,11 @@ pub(super) async fn assume_role(
     let session = &request.role_session_name;
     let partition = crate::arn::partition(&caller.region);
     let arn = format!("arn:{partition}:sts::{account}:assumed-role/{}/{session}", role.name);
+    let session = Session { account: account.to_owned(), arn: arn.clone(), ..Session::default() };
     Ok(AssumeResponse {
-        credentials: credentials::issue(context, account, &arn, seconds).await?,
+        credentials: credentials::issue(context, session, seconds).await?,
         assumed_role_user: AssumedRoleUser {
-            assumed_role_id: format!("{}:{session}", role.id),
+            assumed_role_id: format!("{}:{}", role.id, request.role_session_name),
             arn,
         },
     })
@@ -92,6 +93,8 @@ pub(super) async fn get_session_token(
     request: SessionRequest,
 ) -> Result<SessionResponse, Error> {
     let seconds = request.duration_seconds.unwrap_or(43_200);
-    let credentials = credentials::issue(context, &caller.account, &caller.arn, seconds).await?;
+    let (account, arn) = (caller.account.clone(), caller.arn.clone());
+    let session = Session { account, arn, own: true, ..Session::default() };
+    let credentials = credentials::issue(context, session, seconds).await?;
     Ok(SessionResponse { credentials })
 }

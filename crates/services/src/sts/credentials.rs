@@ -1,25 +1,48 @@
 //! Temporary credentials, and whose they are.
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
-use asl::Moment;
+use asl::Timestamp;
 use serde::{Deserialize, Serialize};
+use store::Scan;
 
+use crate::iam::policy::{Document, Kind, Named};
+use crate::identity::{self, Identity};
 use crate::record::Table;
-use crate::{Caller, Context, Error, Origin, iam};
+use crate::{Context, Error};
 
 /// Keyed by the access key id.
-pub(super) const SESSIONS: Table<Session> = Table::new("sts/session");
+const SESSIONS: Table<Session> = Table::new("sts/session");
 
 /// What temporary credentials stand for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Session {
+    /// Sealed.
     pub secret: String,
+    /// Sealed.
     pub token: String,
     pub account: String,
     /// Whom they act as.
     pub arn: String,
+    pub issued_at: i64,
     pub expires_at: i64,
+    /// What the session may do at most: policy documents by name.
+    #[serde(default)]
+    pub policies: Option<Vec<(String, String)>>,
+    /// Session tags.
+    #[serde(default)]
+    pub tags: Vec<(String, String)>,
+    /// The tags that a further role takes over.
+    #[serde(default)]
+    pub transitive: Vec<String>,
+    #[serde(default)]
+    pub source_identity: Option<String>,
+    /// Further condition keys.
+    #[serde(default)]
+    pub keys: Vec<(String, Vec<String>)>,
+    /// Made by GetSessionToken.
+    #[serde(default)]
+    pub own: bool,
 }
 
 /// Credentials as answers show them.
@@ -32,64 +55,83 @@ pub(super) struct Credentials {
     expiration: f64,
 }
 
-/// Makes credentials with which a caller acts as `arn` for a while.
+/// Makes credentials of a session.
 pub(super) async fn issue(
     context: &Context,
-    account: &str,
-    arn: &str,
+    session: Session,
     duration_seconds: i64,
 ) -> Result<Credentials, Error> {
-    let moment = context.clock.moment();
-    let id =
-        format!("ASIA{}", text(moment, "temporary key", 16, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"));
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let now = context.clock.moment().now;
+    let vault = &context.iam.vault;
+    let letters = vault.letters(24)?;
+    let letters = letters.bytes().filter(u8::is_ascii_alphanumeric);
+    let letters: Vec<u8> = letters.map(|byte| byte.to_ascii_uppercase()).take(16).collect();
+    let id = format!("ASIA{:A<16}", String::from_utf8_lossy(&letters));
+    let (secret, token) = (vault.letters(40)?, vault.letters(240)?);
     let session = Session {
-        secret: text(moment, "temporary secret", 40, alphabet),
-        token: text(moment, "session token", 240, alphabet),
-        account: account.to_owned(),
-        arn: arn.to_owned(),
-        expires_at: moment.now.plus_millis(duration_seconds * 1000).0,
+        secret: vault.seal(&id, &secret)?,
+        token: vault.seal(&id, &token)?,
+        issued_at: now.0,
+        expires_at: now.plus_millis(duration_seconds * 1000).0,
+        ..session
     };
-    SESSIONS.insert(context, &id, &session).await?;
+    if !SESSIONS.insert(context, &id, &session).await? {
+        return Err(Error::internal("two sessions have the same access key"));
+    }
     Ok(Credentials {
         access_key_id: id,
-        secret_access_key: session.secret,
-        session_token: session.token,
+        secret_access_key: secret,
+        session_token: token,
         expiration: (session.expires_at / 1000) as f64,
     })
 }
 
-fn text(moment: Moment, stream: &str, length: usize, alphabet: &[u8]) -> String {
-    let mut dice = moment.dice(stream);
-    let mut letter = || alphabet[(dice.next_u64() >> 32) as usize % alphabet.len()];
-    (0..length).map(|_| char::from(letter())).collect()
+/// What is stored of the session with this access key.
+pub(super) async fn stored(context: &Context, id: &str) -> Result<Option<Session>, Error> {
+    Ok(SESSIONS.get(context, id).await?.map(|found| found.value))
 }
 
-/// The caller that an access key stands for: of temporary credentials the session, of a user's key the
-/// user. Everyone else stays who they are; only the wire's callers are looked up.
+/// Whom temporary credentials stand for.
+pub(crate) async fn session(context: &Context, id: &str) -> Result<Option<Identity>, Error> {
+    let Some(session) = stored(context, id).await? else { return Ok(None) };
+    let mut keys = session.keys;
+    for (key, value) in &session.tags {
+        keys.push((format!("aws:PrincipalTag/{key}"), vec![value.clone()]));
+    }
+    if let Some(source) = session.source_identity {
+        keys.push(("aws:SourceIdentity".to_owned(), vec![source]));
+    }
+    keys.push(("aws:TokenIssueTime".to_owned(), vec![Timestamp(session.issued_at).iso8601()]));
+    let compiled = |(name, text): (String, String)| match Document::parse(&text, Kind::Identity) {
+        Ok(document) => Named { name: name.into(), document: Arc::new(document) },
+        // It was readable when the session was made; a session that lost its limits may do nothing.
+        Err(_) => Named { name: name.into(), document: Arc::default() },
+    };
+    let policies = session.policies.map(|all| all.into_iter().map(compiled).collect());
+    Ok(Some(Identity {
+        secret: context.iam.vault.open_sealed(id, &session.secret)?,
+        token: Some(context.iam.vault.open_sealed(id, &session.token)?),
+        access_key: id.to_owned(),
+        expires_at: Some(Timestamp(session.expires_at)),
+        account: session.account,
+        arn: session.arn,
+        session: identity::Session { policies, keys, own: session.own },
+    }))
+}
+
+/// A day longer than they hold, so that their holders hear that they are over.
+const KEPT_MILLIS: i64 = 86_400_000;
+
+/// Removes the credentials whose time is long over.
 ///
 /// # Errors
-/// `ExpiredToken` for credentials whose time is over.
-pub async fn resolve<'a>(context: &Context, caller: &'a Caller) -> Result<Cow<'a, Caller>, Error> {
-    let Some(id) = caller.access_key.as_deref().filter(|_| caller.origin == Origin::Client) else {
-        return Ok(Cow::Borrowed(caller));
-    };
-    let known = if id.starts_with("ASIA") {
-        let Some(found) = SESSIONS.get(context, id).await? else {
-            return Ok(Cow::Borrowed(caller));
-        };
-        if context.clock.moment().now.0 >= found.value.expires_at {
-            let message = "The security token included in the request is expired";
-            return Err(Error::new("ExpiredTokenException", message).with_status(403));
+/// The store's.
+pub async fn sweep(context: &Context) -> Result<(), Error> {
+    let now = context.clock.moment().now.0;
+    for found in SESSIONS.list(context, Scan::prefix("ASIA", usize::MAX >> 1)).await? {
+        if found.value.expires_at + KEPT_MILLIS < now {
+            SESSIONS.remove(context, &found.key).await?;
         }
-        Some((found.value.account, found.value.arn))
-    } else if id.starts_with("AKIA") {
-        iam::find_access_key(context, id).await?.map(|key| (key.account, key.user_arn))
-    } else {
-        None
-    };
-    Ok(match known {
-        Some((account, arn)) => Cow::Owned(Caller { account, arn, ..caller.clone() }),
-        None => Cow::Borrowed(caller),
-    })
+    }
+    Ok(())
 }

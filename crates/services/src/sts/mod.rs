@@ -7,7 +7,8 @@ mod credentials;
 use crate::Service;
 use crate::operation::operation;
 
-pub use credentials::resolve;
+pub(crate) use credentials::session;
+pub use credentials::sweep;
 
 /// STS.
 pub static SERVICE: Service = Service {

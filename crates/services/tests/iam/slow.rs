@@ -275,7 +275,7 @@ fn compare(case: &Case, operator: &str, value: &str, wanted: &str, new: bool) ->
 
 /// Seconds since the epoch.
 fn moment(text: &str) -> Option<f64> {
-    if text.len() > 4 && text.parse::<f64>().is_ok() {
+    if text.len() != 4 && text.parse::<f64>().is_ok() {
         return text.parse().ok();
     }
     let full = match text.len() {

@@ -17,6 +17,9 @@ pub fn run(flags: &ServerFlags) -> anyhow::Result<ExitCode> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let server = Server::start(&config).await?;
+        if let Some(key) = &server.administrator {
+            println!("AWS_ACCESS_KEY_ID={}\nAWS_SECRET_ACCESS_KEY={}", key.id, key.secret);
+        }
         tracing::info!(url = server.url(), data = %config.data.display(), "serving");
         tracing::info!(
             "to use it from this shell's AWS clients: eval \"$(stepwell env --endpoint {} --data {})\"",

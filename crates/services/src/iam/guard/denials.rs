@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use asl::Moment;
 use serde::{Deserialize, Serialize};
 
+use super::hint::hint;
 use super::permission::Need;
 use crate::{Caller, Origin};
 
@@ -55,7 +56,10 @@ impl Denials {
                 return;
             }
         }
-        tracing::info!("IAM: {message}");
+        match hint(message) {
+            Some(hint) => tracing::info!("IAM: {message}. {hint}"),
+            None => tracing::info!("IAM: {message}"),
+        }
         let time = jiff::Timestamp::from_millisecond(moment.now.0).unwrap_or_default();
         let execution_arn = match &caller.origin {
             Origin::Task { execution_arn, .. } => Some(execution_arn.clone()),

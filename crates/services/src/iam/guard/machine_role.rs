@@ -3,11 +3,10 @@
 
 use serde_json::Value;
 
+use super::Guard;
 use super::permission::Need;
 use super::subject;
-use super::{Guard, Keys};
-use crate::iam::policy::{Policies, Principal, Request, decide};
-use crate::{Caller, Context, Error, Origin, arn};
+use crate::{Caller, Context, Error, arn};
 
 /// Why the role does not do.
 pub(super) struct Refusal {
@@ -42,44 +41,16 @@ pub(super) async fn refusal(
     if !["CreateStateMachine", "UpdateStateMachine"].contains(&operation) {
         return Ok(None);
     }
-    let trusted = match subject::trust(context, role_arn).await? {
-        Some(trust) => {
-            let mut keys = Keys::new();
-            keys.set("aws:SourceAccount", &*caller.account);
-            let machine = match (members["stateMachineArn"].as_str(), members["name"].as_str()) {
-                (Some(arn), _) => arn.to_owned(),
-                (None, name) => {
-                    let name = format!("stateMachine:{}", name.unwrap_or_default());
-                    arn::arn("states", &caller.region, &caller.account, &name)
-                }
-            };
-            keys.set("aws:SourceArn", machine);
-            let policies = Policies {
-                resource: Some(trust),
-                resource_must_allow: true,
-                ..Policies::default()
-            };
-            let global = Principal::Service("states.amazonaws.com".to_owned());
-            let regional = Principal::Service(format!("states.{}.amazonaws.com", caller.region));
-            [global, regional].iter().any(|principal| {
-                let request = Request {
-                    principal,
-                    action: "sts:AssumeRole",
-                    resource: role_arn,
-                    resource_account: None,
-                    keys: &keys,
-                };
-                decide(&request, &policies).is_allowed()
-            })
+    let machine = match (members["stateMachineArn"].as_str(), members["name"].as_str()) {
+        (Some(arn), _) => arn.to_owned(),
+        (None, name) => {
+            let name = format!("stateMachine:{}", name.unwrap_or_default());
+            arn::arn("states", &caller.region, &caller.account, &name)
         }
-        None => false,
     };
+    let trusted = subject::trusts(context, role_arn, "states", caller, Some(&machine)).await?;
     if !trusted {
-        let need = Need {
-            action: "sts:AssumeRole".to_owned(),
-            resource: role_arn.to_owned(),
-            keys: Vec::new(),
-        };
+        let need = Need::new("sts:AssumeRole", role_arn);
         let message =
             "Neither the global service principal states.amazonaws.com, nor the regional \
                        one is authorized to assume the provided role."
@@ -89,31 +60,17 @@ pub(super) async fn refusal(
     let definition = members["definition"].as_str().unwrap_or_default();
     let mut acting: Option<Caller> = None;
     for (_, rule) in RULES.iter().filter(|(resource, _)| definition.contains(resource)) {
-        let role = acting.get_or_insert_with(|| session(caller, role_arn));
+        let role =
+            acting.get_or_insert_with(|| Caller::service(role_arn, &caller.region, "states"));
         let resource = arn::arn("events", &caller.region, &role.account, &format!("rule/{rule}"));
         for action in ACTIONS {
-            let need =
-                Need { action: (*action).to_owned(), resource: resource.clone(), keys: Vec::new() };
+            let need = Need::new(*action, resource.as_str());
             let subject = guard.subjects.of(context, role).await?;
-            if guard.refusal(context, role, &subject, &need).await?.is_some() {
+            if guard.refusal(context, role, &subject, None, &need).await?.is_some() {
                 let message = format!("'{role_arn}' is not authorized to create managed-rule.");
                 return Ok(Some(Refusal { need, message }));
             }
         }
     }
     Ok(None)
-}
-
-/// The service as a session of the role.
-fn session(caller: &Caller, role_arn: &str) -> Caller {
-    let account = role_arn.split(':').nth(4).unwrap_or(&caller.account);
-    let role = role_arn.rsplit('/').next().unwrap_or_default();
-    let partition = arn::partition(&caller.region);
-    Caller {
-        account: account.to_owned(),
-        region: caller.region.clone(),
-        arn: format!("arn:{partition}:sts::{account}:assumed-role/{role}/states"),
-        access_key: None,
-        origin: Origin::Service,
-    }
 }

@@ -4,25 +4,32 @@
 //! the log and kept in a file that `stepwell iam report` reads. In `enforce` it is refused in AWS's words.
 
 mod denials;
+mod hint;
 mod machine_role;
 mod permission;
+mod service_role;
 mod subject;
 
+use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::Vault;
 use super::policy::{Decision, Keys, Kind, Layer, Outcome, Request, decide};
+use crate::identity::{self, Identities, Identity};
 use crate::{Caller, Context, Error, Origin};
 
 use denials::Denials;
 pub use denials::{Denial, read_denials};
+pub use hint::{hint, statement};
 use permission::Need;
 use subject::{Subject, Subjects};
 
 /// What becomes of a call that AWS would refuse.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {
     /// Nobody is asked.
     Off,
@@ -33,22 +40,56 @@ pub enum Mode {
     Enforce,
 }
 
+/// What the configuration says of IAM.
+#[derive(Clone, Debug, Default)]
+pub struct GuardSettings {
+    /// In accounts that have none of their own.
+    pub mode: Mode,
+    /// By account.
+    pub accounts: BTreeMap<String, Mode>,
+    /// The tag that Step Functions puts on `.sync` jobs needs `sagemaker:AddTags`, as on AWS.
+    pub require_add_tags: bool,
+}
+
+impl From<Mode> for GuardSettings {
+    fn from(mode: Mode) -> GuardSettings {
+        GuardSettings { mode, ..GuardSettings::default() }
+    }
+}
+
 /// Asks the policies of whoever calls.
 pub struct Guard {
-    mode: Mode,
+    settings: GuardSettings,
     subjects: Subjects,
     denials: Denials,
+    pub(crate) identities: Identities,
+    /// Opens the secrets of access keys.
+    pub vault: Vault,
 }
 
 impl Guard {
-    /// A guard that keeps what it would have refused in the data folder.
-    pub fn new(mode: Mode, data: &Path) -> Guard {
-        Guard { mode, subjects: Subjects::default(), denials: Denials::new(data) }
+    /// A guard that keeps what it refused, or would have, in the data folder.
+    ///
+    /// # Errors
+    /// A key of the vault that cannot be read or written.
+    pub fn new(settings: impl Into<GuardSettings>, data: &Path) -> io::Result<Guard> {
+        Ok(Guard {
+            settings: settings.into(),
+            subjects: Subjects::default(),
+            denials: Denials::new(data),
+            identities: Identities::default(),
+            vault: Vault::open(data)?,
+        })
     }
 
-    /// What becomes of refusals.
-    pub fn mode(&self) -> Mode {
-        self.mode
+    /// What becomes of refusals in an account.
+    pub fn mode(&self, account: &str) -> Mode {
+        self.settings.accounts.get(account).copied().unwrap_or(self.settings.mode)
+    }
+
+    /// The strictest mode of any account.
+    pub fn strictest(&self) -> Mode {
+        self.settings.accounts.values().copied().fold(self.settings.mode, Mode::max)
     }
 
     /// Whether the caller may run the operation.
@@ -63,18 +104,36 @@ impl Guard {
         operation: &str,
         members: &Value,
     ) -> Result<(), Error> {
-        if self.mode == Mode::Off {
+        if self.strictest() == Mode::Off {
             return Ok(());
         }
         let needs = permission::needed(service, operation, caller, members);
         if needs.is_empty() {
             return Ok(());
         }
+        let identity = identity::of_caller(context, caller).await?;
+        if identity.as_ref().is_some_and(|identity| identity.session.own)
+            && let Some(message) = refusal_of_own_session(service, operation)
+        {
+            self.refuse(context, caller, service, &needs[0], message)?;
+        }
         let subject = self.subjects.of(context, caller).await?;
         for need in &needs {
-            if let Some(refusal) = self.refusal(context, caller, &subject, need).await? {
-                self.refuse(context, caller, service, need, refusal)?;
+            if self.mode_of(caller, need) == Mode::Off {
+                continue;
             }
+            let refusal =
+                self.refusal(context, caller, &subject, identity.as_deref(), need).await?;
+            if let Some(message) = refusal {
+                if need.only_told && !self.settings.require_add_tags {
+                    self.denials.tell(context.clock.moment(), caller, need, &message);
+                    continue;
+                }
+                self.refuse(context, caller, service, need, message)?;
+            }
+        }
+        if self.mode(&caller.account) == Mode::Off {
+            return Ok(());
         }
         if service == "stepfunctions"
             && let Some(refusal) =
@@ -82,7 +141,43 @@ impl Guard {
         {
             self.refuse(context, caller, service, &refusal.need, refusal.message)?;
         }
+        if service == "sagemaker"
+            && let Some((need, error)) =
+                service_role::refusal(context, caller, operation, members).await?
+        {
+            self.denials.tell(context.clock.moment(), caller, &need, &error.message);
+            if self.mode(&caller.account) == Mode::Enforce {
+                return Err(error);
+            }
+        }
         Ok(())
+    }
+
+    /// Whether a service that acts with a role (a training job that reads its input) may do this.
+    ///
+    /// # Errors
+    /// In `enforce`, AWS's text.
+    pub(crate) async fn permits(
+        &self,
+        context: &Context,
+        caller: &Caller,
+        action: &str,
+        resource: &str,
+        keys: &[(&str, &str)],
+    ) -> Result<(), String> {
+        let mode = self.mode(&caller.account);
+        if mode == Mode::Off {
+            return Ok(());
+        }
+        let keys = keys.iter().map(|(name, value)| (name.to_string(), vec![value.to_string()]));
+        let need = Need { keys: keys.collect(), ..Need::new(action, resource) };
+        let asked = async {
+            let subject = self.subjects.of(context, caller).await?;
+            self.refusal(context, caller, &subject, None, &need).await
+        };
+        let Some(message) = asked.await.map_err(|error| error.to_string())? else { return Ok(()) };
+        self.denials.tell(context.clock.moment(), caller, &need, &message);
+        if mode == Mode::Enforce { Err(message) } else { Ok(()) }
     }
 
     /// To be told when IAM's objects may have changed.
@@ -90,7 +185,14 @@ impl Guard {
         let reads = ["Get", "List", "Simulate"].iter().any(|word| operation.starts_with(word));
         if service == "iam" && !reads {
             self.subjects.forget();
+            self.identities.forget();
         }
+    }
+
+    /// The stricter one of the caller's account's and of the resource's.
+    fn mode_of(&self, caller: &Caller, need: &Need) -> Mode {
+        let own = self.mode(&caller.account);
+        need.account().map_or(own, |owner| own.max(self.mode(owner)))
     }
 
     async fn refusal(
@@ -98,6 +200,7 @@ impl Guard {
         context: &Context,
         caller: &Caller,
         subject: &Subject,
+        identity: Option<&Identity>,
         need: &Need,
     ) -> Result<Option<String>, Error> {
         let asked = |reason: &str| {
@@ -109,9 +212,12 @@ impl Guard {
         if let Some(missing) = &subject.missing {
             return Ok(Some(asked(missing)));
         }
-        let decision = self.decide(context, caller, subject, need).await?;
+        let decision = self.decide(context, caller, subject, identity, need).await?;
         Ok(match decision.outcome {
             Outcome::Allowed => None,
+            Outcome::ImplicitDeny(Layer::Resource) if need.action == "iam:PassRole" => {
+                Some("Cross-account pass role is not allowed.".to_owned())
+            }
             // AWS does not tell a stranger what a trust policy lacks.
             Outcome::ImplicitDeny(Layer::Resource) if need.action.starts_with("sts:") => {
                 Some(format!(
@@ -128,6 +234,7 @@ impl Guard {
         context: &Context,
         caller: &Caller,
         subject: &Subject,
+        identity: Option<&Identity>,
         need: &Need,
     ) -> Result<Decision, Error> {
         let mut keys: Keys = subject.keys.clone();
@@ -144,10 +251,14 @@ impl Guard {
             keys.set_all(name, values.clone());
         }
         let mut policies = subject.policies.clone();
-        let mut owner = None;
+        if let Some(identity) = identity {
+            policies.session.clone_from(&identity.session.policies);
+            for (name, values) in &identity.session.keys {
+                keys.set_all(name, values.clone());
+            }
+        }
+        let owner = need.account();
         if need.action.starts_with("sts:AssumeRole") {
-            let account = need.resource.split(':').nth(4).unwrap_or_default();
-            owner = Some(account).filter(|account| !account.is_empty());
             policies.resource = subject::trust(context, &need.resource).await?;
             policies.resource_must_allow = true;
         }
@@ -172,11 +283,21 @@ impl Guard {
         message: String,
     ) -> Result<(), Error> {
         self.denials.tell(context.clock.moment(), caller, need, &message);
-        match self.mode {
+        match self.mode_of(caller, need) {
             Mode::Enforce => Err(access_denied(service, message)),
             Mode::Off | Mode::Advise => Ok(()),
         }
     }
+}
+
+/// What a session of GetSessionToken may not do, whatever its user may.
+fn refusal_of_own_session(service: &str, operation: &str) -> Option<String> {
+    let may = match service {
+        "iam" => false,
+        "sts" => ["AssumeRole", "GetCallerIdentity"].contains(&operation),
+        _ => true,
+    };
+    (!may).then(|| format!("Cannot call {operation} with session credentials"))
 }
 
 /// As the service says it.

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::{Caller, arn};
+use crate::{Caller, Origin, arn};
 
 /// One permission that a call needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,23 @@ pub struct Need {
     pub resource: String,
     /// Condition keys of this permission alone.
     pub keys: Vec<(String, Vec<String>)>,
+    /// AWS asks for it; we tell, and ask only if the configuration says so.
+    pub only_told: bool,
+}
+
+impl Need {
+    /// To do this with that.
+    pub fn new(action: impl Into<String>, resource: impl Into<String>) -> Need {
+        let (action, resource) = (action.into(), resource.into());
+        Need { action, resource, keys: Vec::new(), only_told: false }
+    }
+
+    /// The account of the resource, if its ARN has one.
+    pub fn account(&self) -> Option<&str> {
+        let account = self.resource.split(':').nth(4)?;
+        let digits = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then_some(account)
+    }
 }
 
 /// What an operation needs that does not follow from its name and request.
@@ -186,21 +203,41 @@ pub fn needed(service: &str, operation: &str, caller: &Caller, members: &Value) 
     for rule in rules {
         let action = if rule.action.is_empty() { own() } else { rule.action.to_owned() };
         for resource in resources(rule.resource, prefix, caller, members) {
-            needs.push(Need { action: action.clone(), resource, keys: keys.clone() });
+            needs.push(Need { keys: keys.clone(), ..Need::new(action.as_str(), resource) });
         }
     }
     if needs.is_empty() {
         let resource = named(service, caller, members).unwrap_or_else(|| "*".to_owned());
-        needs.push(Need { action: own(), resource, keys });
+        needs.push(Need { keys: keys.clone(), ..Need::new(own(), resource) });
     }
+    needs.extend(tagging(service, operation, caller, members, &needs[0], keys));
     for (_, _, member, to) in PASSES.iter().filter(|pass| (pass.0, pass.1) == (service, operation))
     {
         for role in texts(members, member) {
             let keys = vec![("iam:PassedToService".to_owned(), vec![(*to).to_owned()])];
-            needs.push(Need { action: "iam:PassRole".to_owned(), resource: role, keys });
+            needs.push(Need { keys, ..Need::new("iam:PassRole", role) });
         }
     }
     needs
+}
+
+/// SageMaker's resources that are tagged as they are made need a permission for that too. So does the tag
+/// that Step Functions puts on the jobs it waits for.
+fn tagging(
+    service: &str,
+    operation: &str,
+    caller: &Caller,
+    members: &Value,
+    first: &Need,
+    keys: Vec<(String, Vec<String>)>,
+) -> Option<Need> {
+    if service != "sagemaker" || !operation.starts_with("Create") {
+        return None;
+    }
+    let tags = members["Tags"].as_array().is_some_and(|tags| !tags.is_empty());
+    let ours = matches!(caller.origin, Origin::Task { sync: true, .. });
+    let need = Need::new("sagemaker:AddTags", first.resource.as_str());
+    (tags || ours).then_some(Need { keys, only_told: !tags, ..need })
 }
 
 /// What a request names when no rule says what it touches.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::compiled;
-use crate::iam::policy::{Keys, Kind, Named, Policies, Principal};
+use crate::iam::policy::{Keys, Kind, Named, Policies, Principal, Request, decide};
 use crate::iam::{POLICIES, Role, USERS, key, managed, roles};
 use crate::{Caller, Context, Error};
 
@@ -103,7 +103,8 @@ async fn read(context: &Context, caller: &Caller, who: &str) -> Result<Subject, 
     keys.set("aws:PrincipalAccount", &*account);
     keys.set("aws:PrincipalType", "Account");
     keys.set("aws:userid", &*account);
-    let (policies, missing) = (Policies::default(), None);
+    let policies = Policies::default();
+    let missing = (!who.ends_with(":root")).then(|| format!("{who} has no permissions"));
     Ok(Subject { arn: who.to_owned(), account, kind: SubjectKind::Root, missing, policies, keys })
 }
 
@@ -203,6 +204,36 @@ pub(super) async fn trust(context: &Context, role_arn: &str) -> Result<Option<Na
     Ok(role(context, role_arn)
         .await?
         .and_then(|role| compiled(&role.arn, &role.trust, Kind::Trust)))
+}
+
+/// Whether a role's trust policy lets a service assume it, by the service's global or regional name.
+pub(crate) async fn trusts(
+    context: &Context,
+    role_arn: &str,
+    service: &str,
+    caller: &Caller,
+    source_arn: Option<&str>,
+) -> Result<bool, Error> {
+    let Some(trust) = trust(context, role_arn).await? else { return Ok(false) };
+    let mut keys = Keys::new();
+    keys.set("aws:SourceAccount", &*caller.account);
+    if let Some(source) = source_arn {
+        keys.set("aws:SourceArn", source);
+    }
+    let policies =
+        Policies { resource: Some(trust), resource_must_allow: true, ..Policies::default() };
+    let global = Principal::Service(format!("{service}.amazonaws.com"));
+    let regional = Principal::Service(format!("{service}.{}.amazonaws.com", caller.region));
+    Ok([global, regional].iter().any(|principal| {
+        let request = Request {
+            principal,
+            action: "sts:AssumeRole",
+            resource: role_arn,
+            resource_account: None,
+            keys: &keys,
+        };
+        decide(&request, &policies).is_allowed()
+    }))
 }
 
 /// The role with this ARN, if there is one.

@@ -10,7 +10,7 @@ use super::pattern::{Case, Pattern};
 use super::principal::{Grant, Name, Principal, Principals};
 
 /// A policy document, ready to be asked.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Document {
     /// Its statements, in their order.
     pub statements: Vec<Statement>,
