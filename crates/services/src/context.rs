@@ -12,6 +12,7 @@ use models::validate::Lengths;
 use store::Store;
 
 use crate::changes::Changes;
+use crate::elsewhere::Elsewhere;
 use crate::iam::guard::Guard;
 use crate::integrations::Mocks;
 use crate::s3::ObjectStore;
@@ -48,6 +49,8 @@ pub struct Settings {
     pub lengths: Lengths,
     /// Answers of tasks for tests.
     pub mocks: Option<Arc<Mocks>>,
+    /// Services that answer elsewhere.
+    pub elsewhere: Arc<Elsewhere>,
 }
 
 impl Settings {
@@ -59,7 +62,14 @@ impl Settings {
             limits: Limits::default(),
             lengths: Lengths::default(),
             mocks: None,
+            elsewhere: Arc::default(),
         }
+    }
+
+    /// With these services elsewhere.
+    pub fn with_elsewhere(mut self, elsewhere: Elsewhere) -> Settings {
+        self.elsewhere = Arc::new(elsewhere);
+        self
     }
 
     /// With these answers of tasks.

@@ -16,6 +16,7 @@ mod record;
 pub mod arn;
 pub mod changes;
 pub mod cloudwatch;
+pub mod elsewhere;
 pub mod iam;
 pub mod integrations;
 pub mod logs;

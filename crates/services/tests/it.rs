@@ -2,6 +2,7 @@
 //!
 //! `scripts/*.json` are lists of steps; what a step may say is at [`Step`].
 
+mod elsewhere;
 mod iam;
 mod world;
 

@@ -66,6 +66,11 @@ impl World {
 
     /// An empty one with what becomes of calls that IAM's policies do not allow.
     pub async fn with_iam(mode: Mode) -> World {
+        World::with(mode, |settings| settings).await
+    }
+
+    /// An empty one with settings of its own.
+    pub async fn with(mode: Mode, change: impl FnOnce(Settings) -> Settings) -> World {
         let folder = tempfile::tempdir().unwrap();
         let store = store::open("memory:").await.unwrap();
         let hand =
@@ -84,7 +89,7 @@ impl World {
             clock: hand.clone(),
             changes,
             iam: Arc::new(Guard::new(mode, folder.path()).unwrap()),
-            settings: Settings::new("000000000000", folder.path()),
+            settings: change(Settings::new("000000000000", folder.path())),
         };
         let context = Arc::new(context);
         context.stepfunctions.resume(&context).await.unwrap();

@@ -10,8 +10,10 @@ use asl::Limits;
 use clap::{Args, ValueEnum};
 use engine::Retention;
 use serde::Deserialize;
+use services::elsewhere::Connection;
 use services::iam::guard::GuardSettings;
 
+use crate::elsewhere;
 use crate::observe::{Events, Traces};
 
 /// Where a server listens unless told otherwise.
@@ -107,6 +109,9 @@ pub struct ServerFlags {
     /// Answers of tasks for tests, in the format of Step Functions Local's MockConfigFile
     #[arg(long, value_name = "FILE")]
     pub mock_config: Option<PathBuf>,
+    /// Send a service's tasks elsewhere, e.g. lambda=http://127.0.0.1:3001 (repeatable)
+    #[arg(long, value_name = "SERVICE=URL", value_parser = elsewhere::pair)]
+    pub service_endpoint: Vec<(String, String)>,
     /// Web origins whose pages may call, e.g. https://example.org (repeatable)
     #[arg(long, value_name = "ORIGIN")]
     pub allowed_origins: Vec<String>,
@@ -130,6 +135,8 @@ struct File {
     xgboost_lib: Option<PathBuf>,
     xgboost_exact: Option<bool>,
     mock_config: Option<PathBuf>,
+    service_endpoints: BTreeMap<String, String>,
+    connections: BTreeMap<String, Connection>,
     allowed_origins: Vec<String>,
     allowed_hosts: Vec<String>,
     limits: Limits,
@@ -165,6 +172,10 @@ pub struct Config {
     pub xgboost_exact: bool,
     /// Answers of tasks for tests.
     pub mock_config: Option<PathBuf>,
+    /// Where services answer that are elsewhere, by their names.
+    pub service_endpoints: BTreeMap<String, String>,
+    /// What HTTP tasks are let in with, by the connection's name.
+    pub connections: BTreeMap<String, Connection>,
     /// Web origins whose pages may call.
     pub allowed_origins: Vec<String>,
     /// Further host names.
@@ -226,6 +237,12 @@ impl Config {
             xgboost_lib: flags.xgboost_lib.clone().or(file.xgboost_lib),
             xgboost_exact: flags.xgboost_exact || file.xgboost_exact.unwrap_or(false),
             mock_config: flags.mock_config.clone().or(file.mock_config),
+            service_endpoints: {
+                let mut endpoints = file.service_endpoints;
+                endpoints.extend(flags.service_endpoint.iter().cloned());
+                endpoints
+            },
+            connections: file.connections,
             allowed_origins: [flags.allowed_origins.clone(), file.allowed_origins].concat(),
             allowed_hosts: [flags.allowed_hosts.clone(), file.allowed_hosts].concat(),
             limits: file.limits,
@@ -315,6 +332,29 @@ mod tests {
         let error = load("[limits]\nhistory_events_max = 1\n", ServerFlags::default());
         assert!(error.unwrap_err().to_string().contains("history_events_max"));
         assert!(load("[limits]\nbytes = 1\n", ServerFlags::default()).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn services_elsewhere_are_named_in_both_places() -> anyhow::Result<()> {
+        let text = "[service_endpoints]\nlambda = \"http://a:1\"\nsqs = \"http://a:2\"\n\
+                    [connections.shop]\nbasic = { username = \"u\", password = \"p\" }\n";
+        let flags = ServerFlags {
+            service_endpoint: vec![("lambda".into(), "http://b:1".into())],
+            ..ServerFlags::default()
+        };
+        let config = load(text, flags)?;
+        let told = |service: &str| config.service_endpoints[service].as_str();
+        assert_eq!((told("lambda"), told("sqs")), ("http://b:1", "http://a:2"));
+        assert!(config.connections["shop"].basic.is_some());
+        assert!(elsewhere::elsewhere(&config).is_ok());
+        let wrong =
+            |text| load(text, ServerFlags::default()).and_then(|c| elsewhere::elsewhere(&c));
+        let error =
+            format!("{:#}", wrong("[service_endpoints]\nlamda = \"http://a\"\n").unwrap_err());
+        assert!(error.contains("lamda") && error.contains("lambda"), "{error}");
+        let error = format!("{:#}", wrong("[service_endpoints]\nlambda = \"a:1\"\n").unwrap_err());
+        assert!(error.contains("http://HOST:PORT"), "{error}");
         Ok(())
     }
 

@@ -4,6 +4,7 @@ mod client;
 mod clock;
 mod commands;
 mod config;
+mod elsewhere;
 mod examples;
 mod folder;
 mod log;

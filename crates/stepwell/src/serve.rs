@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::elsewhere;
 use crate::observe::{self, Metrics};
 use crate::programs::OwnPrograms;
 
@@ -168,6 +169,7 @@ async fn open(config: &Config) -> anyhow::Result<Arc<Context>> {
         iam: Arc::new(services::iam::guard::Guard::new(config.iam.clone(), &config.data)?),
         settings: Settings::new(&config.account, &config.data)
             .with_limits(config.limits)
+            .with_elsewhere(elsewhere::elsewhere(config)?)
             .with_mocks(mocks(config)?),
     };
     context.stepfunctions.resume(&context).await?;

@@ -9,10 +9,12 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use futures::StreamExt;
 use models::task::Action;
+use remote::Problem;
 use serde_json::Value;
 
+use super::optimised::new_id;
 use super::{Answer, Failed, Integration, Pattern, Work};
-use crate::{Error, Input, Output};
+use crate::{Error, Input, Output, elsewhere};
 
 /// The generic integration.
 pub struct AwsSdk;
@@ -27,17 +29,27 @@ impl Integration for AwsSdk {
         let name = work.service.strip_prefix("aws-sdk:").unwrap_or(work.service);
         let action = models::task::action(name, work.action)
             .ok_or_else(|| Failed::not_here(&work.task.target))?;
-        if crate::find(action.service.entry.name, &action.operation.name).is_none() {
-            return Err(Failed::unsupported(work.service, work.action));
+        let service = action.service.entry.name;
+        let endpoint = work.context.settings.elsewhere.endpoint(service);
+        if endpoint.is_none() && crate::find(service, &action.operation.name).is_none() {
+            return Err(Failed::no_endpoint(service, &work.task.target));
         }
         if work.waits_for_job() {
             // AWS has `.sync` for its optimised integrations alone.
             return Err(Failed::unsupported(work.service, &format!("{}.sync", work.action)));
         }
         let members = action.input(work.parameters()).map_err(|misfits| misfit(work, &misfits))?;
-        let answer = match call(work, &action, members).await {
-            Ok(answer) => action.output(&answer),
-            Err(refusal) => return Err(refused(work, &action, &refusal)),
+        let answer = match endpoint {
+            Some(endpoint) => {
+                let answer =
+                    elsewhere::call(work, endpoint, action.service, action.operation, &members);
+                let answer = answer.await.map_err(|problem| unanswered(work, &action, problem))?;
+                action.output(&answer.members)
+            }
+            None => match call(work, &action, members).await {
+                Ok(answer) => action.output(&answer),
+                Err(refusal) => return Err(refused(work, &action, &refusal, None)),
+            },
         };
         Ok(match work.pattern {
             Pattern::WaitForTaskToken => Answer::Submitted(answer),
@@ -101,24 +113,33 @@ async fn collect(mut body: crate::Body, most: usize) -> Result<Vec<u8>, Error> {
 
 const TOO_LARGE: &str = "States.DataLimitExceeded";
 
-fn refused(work: &Work<'_>, action: &Action, refusal: &Error) -> Failed {
-    if refusal.code == TOO_LARGE {
-        return Failed::new(
-            TOO_LARGE,
-            format!(
-                "The state/task '{}' returned a result with a size exceeding the maximum number of \
-                 bytes service limit.",
-                work.service
-            ),
-        );
+/// A service elsewhere that refused, or did not answer.
+fn unanswered(work: &Work<'_>, action: &Action, problem: Problem) -> Failed {
+    match problem {
+        Problem::Refused(refusal) => {
+            let id = refusal.request_id.clone();
+            let refusal = Error::new(refusal.code, refusal.message).with_status(refusal.status);
+            refused(work, action, &refusal, id)
+        }
+        Problem::TooLarge(_) => Failed::too_large(work),
+        problem => {
+            let error = format!("{}.SdkClientException", action.service.entry.error_prefix);
+            Failed::new(error, format!("{problem} (SDK Attempt Count: 1)"))
+        }
     }
-    let request_id = work.context.clock.moment().dice("request id").uuid();
+}
+
+fn refused(work: &Work<'_>, action: &Action, refusal: &Error, id: Option<String>) -> Failed {
+    if refusal.code == TOO_LARGE {
+        return Failed::too_large(work);
+    }
+    let request_id = id.unwrap_or_else(|| new_id(work));
     let error = models::task::error_name(action.service, &refusal.code);
     Failed::sdk(error, action.service.entry.error_prefix, refusal, &request_id)
 }
 
 /// Parameters that are not the operation's.
-fn misfit(work: &Work<'_>, misfits: &[models::task::Misfit]) -> Failed {
+pub(super) fn misfit(work: &Work<'_>, misfits: &[models::task::Misfit]) -> Failed {
     let told: Vec<String> = misfits.iter().map(ToString::to_string).collect();
     let cause = format!(
         "An error occurred while executing the state '{}'. The Parameters '{}' could not be used to \

@@ -6,6 +6,7 @@ use asl::{Failure, TaskId, Trigger};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::Work;
 use crate::Error;
 
 /// Why a task failed, and how far it had come.
@@ -74,24 +75,55 @@ impl Failed {
 
     /// Nothing here serves such a target.
     pub fn not_here(target: &TaskTarget) -> Failed {
-        let cause = match target {
-            TaskTarget::Lambda { arn } => format!(
-                "Stepwell runs no Lambda functions, and `{arn}` is one: let the state use a service \
-                 that Stepwell serves"
+        Failed::new(
+            "States.TaskFailed",
+            format!(
+                "Stepwell does not serve {}: let the state use a service that Stepwell serves, or \
+                 mock it (--mock-config)",
+                told(target)
             ),
-            TaskTarget::Activity { arn } => {
-                format!("Stepwell serves no activities, and `{arn}` is one")
-            }
-            TaskTarget::Integration { service, action } => format!(
-                "Stepwell does not serve `{service}`, which the resource \
-                 `arn:aws:states:::{service}:{action}` asks for: let the state use a service that \
-                 Stepwell serves"
+        )
+    }
+
+    /// The service is one that answers elsewhere, and nobody said where.
+    pub fn no_endpoint(service: &str, target: &TaskTarget) -> Failed {
+        Failed::new(
+            "States.TaskFailed",
+            format!(
+                "Stepwell does not serve {}: start the server with --service-endpoint {service}=URL \
+                 (or `{service} = \"URL\"` under [service_endpoints] in stepwell.toml) to send these \
+                 tasks to an endpoint that does, or mock the state (--mock-config)",
+                told(target)
             ),
+        )
+    }
+
+    /// The answer is more than a result may be.
+    pub(super) fn too_large(work: &Work<'_>) -> Failed {
+        let named = match &work.task.target {
+            TaskTarget::Lambda { arn } | TaskTarget::Activity { arn } => arn,
+            TaskTarget::Integration { service, .. } => service,
         };
-        Failed::new("States.TaskFailed", cause)
+        Failed::new(
+            "States.DataLimitExceeded",
+            format!(
+                "The state/task '{named}' returned a result with a size exceeding the maximum number \
+                 of bytes service limit."
+            ),
+        )
     }
 
     pub(super) fn into_trigger(self, task: TaskId) -> Trigger {
         Trigger::TaskFailed { task, phase: self.phase, failure: self.failure }
+    }
+}
+
+fn told(target: &TaskTarget) -> String {
+    match target {
+        TaskTarget::Lambda { arn } => format!("Lambda functions itself, and `{arn}` is one"),
+        TaskTarget::Activity { arn } => format!("the activity `{arn}` as a task of its own"),
+        TaskTarget::Integration { service, action } => format!(
+            "`{service}`, which the resource `arn:aws:states:::{service}:{action}` asks for"
+        ),
     }
 }

@@ -17,7 +17,10 @@
 mod answer;
 mod aws_sdk;
 mod failed;
+mod http;
+mod lambda;
 mod mocks;
+mod optimised;
 mod sagemaker;
 mod states;
 mod submission;
@@ -42,6 +45,12 @@ pub use submission::{Awaiting, begin, finish};
 pub static INTEGRATIONS: &[&dyn Integration] = &[
     &states::States,
     &sagemaker::SageMaker,
+    &lambda::Lambda,
+    &optimised::SQS,
+    &optimised::SNS,
+    &optimised::DYNAMODB,
+    &optimised::EVENTS,
+    &http::Http,
 ];
 
 /// How Task states use one service.
@@ -150,6 +159,12 @@ impl Work<'_> {
 /// Only the engine's or the store's: the lease then stays owed and is lent again. What goes wrong
 /// in the work itself is a failed task, not an error.
 pub async fn run(context: &Context, lease: &Lease) -> Result<(), Error> {
+    if goes_out(context, &lease.task.target) {
+        // It may take long, and may time out meanwhile: that it has started is told first.
+        let started = vec![Trigger::TaskStarted { task: lease.task.task, worker: None }];
+        let moment = context.clock.moment();
+        context.engine.submit(lease.execution, started, Batch::default(), moment).await?;
+    }
     let triggers = answer(context, lease).await;
     if triggers.is_empty() {
         return Ok(());
@@ -213,6 +228,7 @@ pub async fn cancel(context: &Context, cancelled: &Cancelled) -> Result<(), Erro
     if (service, action) == ("states", "mapRun") {
         return map_run::abort(context, cancelled).await;
     }
+    context.settings.elsewhere.break_off(cancelled.execution, task.task.0);
     let Some(integration) = find(service) else { return Ok(()) };
     let work = Work {
         context,
@@ -294,6 +310,16 @@ async fn still_awaited(work: &Work<'_>) -> bool {
     work.context.engine.awaits(work.execution, work.task.task).await.unwrap_or(true)
 }
 
+/// Whether a task is a call of somebody else.
+fn goes_out(context: &Context, target: &TaskTarget) -> bool {
+    let Some((service, ..)) = resource(target) else { return false };
+    let service = match service.strip_prefix("aws-sdk:") {
+        Some(name) => models::identify::by_task_name(name).map_or(name, |entry| entry.name),
+        None => service,
+    };
+    service == "http" || context.settings.elsewhere.endpoint(service).is_some()
+}
+
 fn find(service: &str) -> Option<&'static dyn Integration> {
     if service.starts_with("aws-sdk:") {
         return Some(&aws_sdk::AwsSdk);
@@ -301,9 +327,13 @@ fn find(service: &str) -> Option<&'static dyn Integration> {
     INTEGRATIONS.iter().find(|known| known.service() == service).copied()
 }
 
-/// Service, action and pattern of what a task asks; none for functions and activities.
+/// Service, action and pattern of what a task asks; none for activities.
 fn resource(target: &TaskTarget) -> Option<(&str, &str, Pattern)> {
-    let TaskTarget::Integration { service, action } = target else { return None };
+    let (service, action) = match target {
+        TaskTarget::Integration { service, action } => (service, action),
+        TaskTarget::Lambda { .. } => return Some(("lambda", "", Pattern::RequestResponse)),
+        TaskTarget::Activity { .. } => return None,
+    };
     let (action, pattern) = match action.split_once('.') {
         None => (action.as_str(), Pattern::RequestResponse),
         Some((action, "sync:2")) => (action, Pattern::Sync2),
@@ -368,7 +398,9 @@ mod tests {
             pattern("a.waitForTaskToken"),
             Some(("a".to_owned(), Pattern::WaitForTaskToken))
         );
-        assert_eq!(resource(&TaskTarget::Lambda { arn: String::new() }), None);
+        assert_eq!(resource(&TaskTarget::Activity { arn: String::new() }), None);
+        let function = TaskTarget::Lambda { arn: String::new() };
+        assert_eq!(resource(&function), Some(("lambda", "", Pattern::RequestResponse)));
     }
 
     #[test]

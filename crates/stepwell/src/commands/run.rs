@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::client::{self, Output, Target, block_on, json_argument, text};
 use crate::config::{Config, ServerFlags};
 use crate::serve::{Jobs, Server};
-use crate::{log, progress};
+use crate::{elsewhere, log, progress};
 
 /// Flags of `run`.
 #[derive(Args)]
@@ -38,6 +38,9 @@ pub struct Flags {
     /// --endpoint); the state machine in it is named as the definition's file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["endpoint", "aws"])]
     mock_config: Option<PathBuf>,
+    /// Send a service's tasks elsewhere, e.g. lambda=http://127.0.0.1:3001 (repeatable; only without --endpoint)
+    #[arg(long, value_name = "SERVICE=URL", value_parser = elsewhere::pair, conflicts_with_all = ["endpoint", "aws"])]
+    service_endpoint: Vec<(String, String)>,
     /// The test case of the mock configuration that the tasks answer by
     #[arg(long, value_name = "NAME")]
     test_case: Option<String>,
@@ -61,6 +64,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
             data: flags.data.clone(),
             xgboost_lib: flags.xgboost_lib.clone(),
             mock_config: flags.mock_config.clone(),
+            service_endpoint: flags.service_endpoint.clone(),
             ..ServerFlags::default()
         };
         embedded(server, async |client| execute(flags, &client, &definition, &input).await).await
