@@ -37,7 +37,7 @@ CARGO = {
 # Which clients each environment holds.
 ENVIRONMENTS = {
     "v1": "stepfunctions 1.1.2, sagemaker 1.72.1",
-    "v2": "stepfunctions 2.3.0, sagemaker 2.257.7, AWS CLI",
+    "v2": "stepfunctions 2.3.0, sagemaker 2.257.7, AWS CLI, playwright",
     "s3fs": "s3fs, pandas",
 }
 # A folder of tests runs with the second generation of the SDKs unless it is named here.

@@ -152,6 +152,11 @@ export interface PictureNode {
   width: number;
   height: number;
   parent: string | null;
+  /** Its states lie within it. */
+  container: boolean;
+  /** The name, in lines that fit; and what it does. */
+  lines: string[];
+  subtitle: string;
   status: NodeStatus;
   retries: number;
   visits: number;

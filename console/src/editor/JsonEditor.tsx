@@ -110,6 +110,8 @@ export default function JsonEditor({
         ],
       }),
     });
+    // It scrolls, so the keyboard must get there even if the text is only read.
+    editor.scrollDOM.tabIndex = 0;
     view.current = editor;
     return () => editor.destroy();
   }, []);

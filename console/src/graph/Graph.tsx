@@ -23,6 +23,9 @@ const MARKS: Partial<Record<NodeStatus, string>> = {
   timedOut: '⏱',
 };
 
+/** From one line of text to the next. */
+const LINE = 15;
+
 interface View {
   x: number;
   y: number;
@@ -60,7 +63,8 @@ export function Graph({
   // Whole, and in the middle, until somebody moves it.
   const fitted = useMemo<View>(() => {
     const scale = Math.min(1.2, (size.width - 24) / picture.width, (size.height - 24) / picture.height);
-    const legible = Math.max(scale, Math.min(0.45, 1));
+    // A long machine is shown from its start rather than too small to read.
+    const legible = Math.max(scale, 0.62);
     return {
       scale: legible,
       x: Math.max(12, (size.width - picture.width * legible) / 2),
@@ -121,6 +125,7 @@ export function Graph({
   };
 
   return (
+    <>
     <div className="graph" ref={box} onPointerDown={drag}>
       <svg role="group" aria-label={label} width="100%" height="100%">
         <defs>
@@ -130,7 +135,7 @@ export function Graph({
         </defs>
         <g transform={`translate(${now.x} ${now.y}) scale(${now.scale})`}>
           {picture.nodes
-            .filter((node) => isContainer(node))
+            .filter((node) => node.container)
             .map((node) => (
               <Frame key={node.id} node={node} live={live} />
             ))}
@@ -168,22 +173,13 @@ export function Graph({
           Fit
         </button>
       </div>
-      {live && <Legend />}
     </div>
+    {live && <Legend />}
+    </>
   );
 }
 
-function isContainer(node: PictureNode): boolean {
-  return node.type === 'Parallel' || node.type === 'Map';
-}
 
-function nameOf(node: PictureNode, live: boolean): string {
-  const parts = [node.name, node.type];
-  if (live) parts.push(WORDS[node.status]);
-  if (node.retries > 0) parts.push(`${node.retries} retries`);
-  if (node.iterations) parts.push(`${node.iterations.succeeded} of ${node.iterations.total} iterations succeeded`);
-  return parts.join(', ');
-}
 
 function Frame({ node, live }: { node: PictureNode; live: boolean }) {
   return (
@@ -215,17 +211,26 @@ function State({
   onKeyDown: (event: KeyboardEvent) => void;
   onClick: () => void;
 }) {
-  const container = isContainer(node);
+  const container = node.container;
   // A container's own line is its head; its states lie below.
   const height = container ? Math.min(node.height, 34) : node.height;
   const status = live ? node.status : 'notReached';
   const mark = MARKS[status];
   const room = node.width - (mark ? 44 : 20);
+  const left = node.x + (mark ? 32 : 12);
+  // A container has one line for its name, and its kind beside the others below.
+  const lines = container ? [cut(node.name, room / 7.8)] : node.lines;
+  const first = container ? 15 : (height - lines.length * LINE) / 2 + 6;
   const counted = node.iterations ? ` ${node.iterations.succeeded + node.iterations.failed}/${node.iterations.total}` : '';
+  const kind = cut(`${node.subtitle}${counted}${node.retries > 0 ? ` · ${node.retries}↻` : ''}`, room / 6.2);
+  // What is seen is what is heard, and then what colour and mark say.
+  const heard = [`${lines.join(' ')} ${kind}`, live ? WORDS[node.status] : '', node.retries > 0 ? `${node.retries} retries` : '']
+    .filter((part) => part !== '')
+    .join(', ');
   return (
     <g
       role={pressable ? 'button' : 'img'}
-      aria-label={nameOf(node, live)}
+      aria-label={heard}
       aria-pressed={pressable ? selected : undefined}
       tabIndex={tabbable ? 0 : -1}
       className={`node ${status} ${selected ? 'selected' : ''} ${container ? 'container' : ''}`}
@@ -235,7 +240,6 @@ function State({
       onKeyDown={onKeyDown}
       onClick={onClick}
     >
-      <title>{`${nameOf(node, live)}${node.resource ? `\n${node.resource}` : ''}`}</title>
       <rect x={node.x} y={node.y} width={node.width} height={height} rx={6} />
       {status === 'running' && (
         <rect className="moving" x={node.x} y={node.y} width={node.width} height={height} rx={6} />
@@ -244,23 +248,17 @@ function State({
         <text className="mark" x={node.x + 16} y={node.y + height / 2 + 5} textAnchor="middle" aria-hidden="true">
           {mark}
         </text>
-      )}
-      <text className="name" x={node.x + (mark ? 32 : 12)} y={node.y + (container ? 15 : height / 2 - 2)}>
-        {cut(node.name, room / 7.2)}
-      </text>
-      <text className="kind" x={node.x + (mark ? 32 : 12)} y={node.y + (container ? 28 : height / 2 + 13)}>
-        {cut(`${kindOf(node)}${counted}${node.retries > 0 ? ` · ${node.retries}↻` : ''}`, room / 6)}
+      )}{' '}
+      {lines.map((line, index) => (
+        <text key={index} className="name" x={left} y={node.y + first + index * LINE}>
+          {`${line} `}
+        </text>
+      ))}
+      <text className="kind" x={left} y={node.y + first + lines.length * LINE}>
+        {kind}
       </text>
     </g>
   );
-}
-
-/** What a state does: `sagemaker: createTrainingJob.sync`. */
-function kindOf(node: PictureNode): string {
-  if (node.type !== 'Task' || !node.resource) return node.type;
-  const integration = /^arn:[^:]*:states:[^:]*:[^:]*:(?:aws-sdk:)?(.+)$/.exec(node.resource)?.[1];
-  if (integration) return integration.replace(':', ': ');
-  return `Task ${node.resource.split(':').slice(-2).join(':')}`;
 }
 
 function cut(text: string, letters: number): string {

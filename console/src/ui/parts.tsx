@@ -257,7 +257,7 @@ export function Table({
 }) {
   if (children.length === 0) return <div className="empty">{empty}</div>;
   return (
-    <div className="table" role="region" aria-label={label} tabIndex={0}>
+    <div className="table" role="group" aria-label={label} tabIndex={0}>
       <table>
         <thead>
           <tr>

@@ -22,6 +22,9 @@ pub(crate) enum Refusal {
         "web pages of `{0}` may not call this server; add it to `allowed_origins` in the configuration"
     )]
     Origin(String),
+    /// A link or a picture that would act.
+    #[error("an operation in the address (`?Action=…`) is not taken from another web page")]
+    Lured,
 }
 
 /// Checks the host a request names and the web origin it comes from.
@@ -44,6 +47,27 @@ pub(crate) fn check(
     } else {
         Err(Refusal::Origin(origin.to_owned()))
     }
+}
+
+/// Checks an address that names an operation: a link or a picture in a stranger's page can hold one, and a
+/// browser sends no `Origin` with those. It says where they come from by `Sec-Fetch-Site`.
+pub(crate) fn check_address(headers: &HeaderMap, query: &str) -> Result<(), Refusal> {
+    let acts = query.split('&').any(|part| part.starts_with("Action="));
+    let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
+    match site {
+        Some("cross-site" | "same-site") if acts && !headers.contains_key(header::ORIGIN) => {
+            Err(Refusal::Lured)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a browser is about to show the answer as a page of this very origin, which is the console's:
+/// a page among S3's objects must not act as the console can. A bucket's own host name is another origin.
+pub(crate) fn shows_as_our_page(headers: &HeaderMap) -> bool {
+    let shown = headers.get("sec-fetch-dest").is_some_and(|shown| shown != "empty");
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).map(name_of);
+    shown && host.is_some_and(|host| !host.contains(".s3.") && !host.ends_with(".localhost"))
 }
 
 /// The origin whose page may read the answer, if the configuration lets it.
@@ -141,6 +165,39 @@ mod tests {
         ] {
             assert_eq!(verdict(host, ""), Ok(()), "{host}");
         }
+    }
+
+    #[test]
+    fn an_address_that_acts_is_not_taken_from_a_strangers_page() {
+        let headers = |site: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("sec-fetch-site", http::HeaderValue::from_static(site));
+            headers
+        };
+        let acts = "Action=CreateUser&Version=2010-05-08&UserName=x";
+        for site in ["cross-site", "same-site"] {
+            assert_eq!(check_address(&headers(site), acts), Err(Refusal::Lured), "{site}");
+            assert_eq!(check_address(&headers(site), "X-Amz-Signature=0"), Ok(()), "{site}");
+        }
+        for site in ["same-origin", "none"] {
+            assert_eq!(check_address(&headers(site), acts), Ok(()), "{site}");
+        }
+        assert_eq!(check_address(&HeaderMap::new(), acts), Ok(()));
+    }
+
+    #[test]
+    fn pages_among_objects_are_known_by_where_they_are_shown() {
+        let shown = |host: &'static str, dest: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, http::HeaderValue::from_static(host));
+            headers.insert("sec-fetch-dest", http::HeaderValue::from_static(dest));
+            shows_as_our_page(&headers)
+        };
+        assert!(shown("127.0.0.1:4566", "document"));
+        assert!(shown("localhost:4566", "iframe"));
+        assert!(!shown("127.0.0.1:4566", "empty"), "a script asks, nothing is shown");
+        assert!(!shown("bucket.s3.localhost:4566", "document"));
+        assert!(!shows_as_our_page(&HeaderMap::new()));
     }
 
     #[test]

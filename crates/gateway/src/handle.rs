@@ -40,7 +40,11 @@ pub(crate) async fn handle(
     }
     make_host_plain(&mut request);
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    if let Err(refusal) = guard::check(host, request.headers(), peer.listening, &gateway.settings) {
+    let allowed = guard::check(host, request.headers(), peer.listening, &gateway.settings)
+        .and_then(|()| {
+            guard::check_address(request.headers(), request.uri().query().unwrap_or_default())
+        });
+    if let Err(refusal) = allowed {
         let message = refusal.to_string();
         return plain(StatusCode::FORBIDDEN, "AccessDeniedException", &message, &request_id);
     }
@@ -401,6 +405,7 @@ async fn objects(
     sender: Result<Sender, Refused>,
     request_id: String,
 ) -> Response<ResponseBody> {
+    let guarded = guard::shows_as_our_page(request.headers());
     let Some(objects) = &gateway.objects else {
         let error =
             Error::new("NotImplemented", "this server has no object store").with_status(501);
@@ -426,6 +431,10 @@ async fn objects(
     };
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         response.headers_mut().entry("x-amz-request-id").or_insert(id);
+    }
+    if guarded {
+        let sandbox = HeaderValue::from_static("sandbox");
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, sandbox);
     }
     response
 }

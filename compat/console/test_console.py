@@ -1,0 +1,458 @@
+"""What people do in the console: look at a run, put right what failed, write a state machine, set up a role."""
+
+import json
+import re
+import time
+import urllib.parse
+import uuid
+
+import boto3
+import pytest
+
+from playwright_expect import expect
+
+ROLE = "arn:aws:iam::000000000000:role/stepwell"
+GREEN, RED = "succeeded", "failed"
+
+
+def page_of(kind, name):
+    return f"/{kind}/{urllib.parse.quote(name, safe='')}"
+
+
+def fresh(word):
+    return f"{word}-{uuid.uuid4().hex[:8]}"
+
+
+def create(definition, name=None):
+    return boto3.client("stepfunctions").create_state_machine(
+        name=name or fresh("machine"), definition=json.dumps(definition), roleArn=ROLE
+    )["stateMachineArn"]
+
+
+def start(machine, **input):
+    return boto3.client("stepfunctions").start_execution(
+        stateMachineArn=machine, input=json.dumps(input)
+    )["executionArn"]
+
+
+def ended(execution):
+    client = boto3.client("stepfunctions")
+    deadline = time.monotonic() + 60
+    while (description := client.describe_execution(executionArn=execution))["status"] == "RUNNING":
+        assert time.monotonic() < deadline, "the execution does not end"
+        time.sleep(0.1)
+    return description
+
+
+# Runs --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def chapter(server, dataset):
+    """The chapter's pipeline, by its SDK; long enough to look on."""
+    module = pytest.importorskip("test_chapter", reason="needs the SDKs")
+    hyperparameters = {**module.HYPERPARAMETERS, "num_round": "400"}
+    chapter = module.Chapter(server, dataset, hyperparameters)
+    chapter.names = module.names()
+    return chapter
+
+
+@pytest.fixture(scope="module")
+def trained(chapter):
+    """A run of it that has ended; the endpoint answers."""
+    import test_chapter
+
+    chapter.workflow.create()
+    execution = chapter.workflow.execute(inputs=chapter.names)
+    test_chapter.wait(execution)
+    test_chapter.in_service(chapter.names["EndpointName"])
+    return execution
+
+
+def test_the_chapters_pipeline_appears_and_turns_green_state_by_state(console, chapter):
+    import test_chapter
+
+    page = console.go("/state-machines")
+    machine = chapter.workflow.create()
+    # Nobody reloads: the list hears of it.
+    console.link(chapter.workflow.name).click()
+    page.wait_for_url(f"**{page_of('state-machines', machine)}")
+    names = test_chapter.names()
+    execution = chapter.workflow.execute(inputs=names)
+    console.link(execution.execution_arn.rsplit(":", 1)[1]).click()
+
+    expect(console.state("Train Step")).to_have_attribute("data-status", re.compile("running|succeeded"))
+    expect(console.state("Create Endpoint")).to_have_attribute("data-status", re.compile("notReached|running|succeeded"))
+    for name in ("Train Step", "Save model", "Create Endpoint Config", "Create Endpoint"):
+        expect(console.state(name)).to_have_attribute("data-status", GREEN, timeout=60_000)
+    expect(page.locator("h1 ~ .status")).to_have_text(re.compile("Succeeded"))
+
+
+def test_a_job_is_seen_running_with_its_stages_its_metrics_and_its_log(console, server, trained, chapter):
+    console.go(page_of("executions", trained.execution_arn))
+    console.state("Train Step").click()
+    page = console.page
+    stages = page.get_by_role("list", name="Stages of the job")
+    for stage in ("Starting", "Downloading", "Training", "Uploading", "Completed"):
+        expect(stages.get_by_text(stage)).to_be_visible()
+    expect(page.get_by_role("list", name="The task", exact=True)).to_contain_text("Submitted")
+    expect(page.get_by_role("img", name=re.compile("Metrics of .*train-rmse"))).to_be_visible()
+    log = page.get_by_role("table", name=f"Log of {chapter.names['JobName']}")
+    expect(log).to_contain_text("train-rmse")
+
+    page.get_by_role("tab", name="Input", exact=True).click()
+    expect(page.get_by_label("State input")).to_contain_text(chapter.names["JobName"])
+    expect(page.get_by_label("Called with")).to_contain_text("HyperParameters")
+    page.get_by_role("tab", name="Output", exact=True).click()
+    expect(page.get_by_label("State output")).to_contain_text("ModelArtifacts")
+
+
+def test_the_artifact_of_a_job_is_a_click_away(console, trained, chapter):
+    page = console.go(page_of("training-jobs", chapter.names["JobName"]))
+    page.get_by_role("link", name="model.tar.gz").click()
+    expect(page.get_by_role("heading", name="model.tar.gz")).to_be_visible()
+    with page.expect_download() as download:
+        console.button("Download").click()
+    assert download.value.suggested_filename == "model.tar.gz"
+
+
+def test_an_endpoint_predicts(console, trained, chapter, dataset):
+    page = console.go(page_of("endpoints", chapter.names["EndpointName"]))
+    rows = dataset[1][:3]
+    console.field("Rows as CSV").fill("\n".join(",".join(map(str, row[1:])) for row in rows))
+    console.button("Predict").click()
+    predictions = page.get_by_role("group", name="Predictions").locator("tbody tr")
+    expect(predictions).to_have_count(3)
+    import test_chapter
+
+    expected = test_chapter.predict(chapter.names["EndpointName"], rows)
+    shown = [float(predictions.nth(number).locator("strong").inner_text()) for number in range(3)]
+    assert shown == pytest.approx(expected)
+
+
+def test_a_run_that_fails_is_red_says_why_and_is_redriven_to_green(console, server):
+    bucket = fresh("late-bucket")
+    machine = create({"StartAt": "Greet", "States": {
+        "Greet": {"Type": "Pass", "Result": "hello", "ResultPath": "$.word", "Next": "Write"},
+        "Write": {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:putObject",
+                  "Parameters": {"Bucket": bucket, "Key": "word", "Body.$": "$.word"}, "End": True},
+    }})
+    page = console.go(page_of("executions", start(machine, who="world")))
+    expect(console.state("Greet")).to_have_attribute("data-status", GREEN)
+    expect(console.state("Write")).to_have_attribute("data-status", RED)
+    expect(page.get_by_role("alert")).to_contain_text("S3.NoSuchBucketException")
+    console.state("Write").click()
+    expect(page.locator(".panel .problem")).to_contain_text("bucket")
+
+    boto3.client("s3").create_bucket(Bucket=bucket)
+    console.button("Redrive").click()
+    expect(console.state("Write")).to_have_attribute("data-status", GREEN)
+    expect(page.locator("h1 ~ .status")).to_have_text(re.compile("Succeeded"))
+
+
+def test_a_caught_error_a_choice_and_branches_are_told_apart(console, server):
+    machine = create({"StartAt": "Fork", "States": {
+        "Fork": {"Type": "Parallel", "ResultPath": "$.fork", "Next": "Try", "Branches": [
+            {"StartAt": "Left", "States": {"Left": {"Type": "Pass", "End": True}}},
+            {"StartAt": "Right", "States": {"Right": {"Type": "Pass", "End": True}}},
+        ]},
+        "Try": {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:getObject",
+                "Parameters": {"Bucket": fresh("none"), "Key": "k"}, "Next": "Never",
+                "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Mend"}]},
+        "Mend": {"Type": "Pass", "End": True},
+        "Never": {"Type": "Pass", "End": True},
+    }})
+    page = console.go(page_of("executions", start(machine)))
+    for name, status in (("Fork", GREEN), ("Left", GREEN), ("Try", "caught"), ("Mend", GREEN), ("Never", "notReached")):
+        expect(console.state(name)).to_have_attribute("data-status", status)
+    rows = page.get_by_role("group", name="States").locator("tbody tr")
+    expect(rows.filter(has_text="Try")).to_contain_text("Caught")
+    page.get_by_role("tab", name="Timeline").click()
+    expect(page.get_by_role("table", name="Timeline").get_by_role("row")).to_have_count(5)
+
+
+def test_a_run_is_stopped_and_run_again_with_its_input_in_the_form(console, server):
+    machine = create({"StartAt": "Rest", "States": {
+        "Rest": {"Type": "Wait", "SecondsPath": "$$.Execution.Input.Seconds", "End": True},
+    }})
+    execution = start(machine, Seconds=3000)
+    page = console.go(page_of("executions", execution))
+    expect(console.state("Rest")).to_have_attribute("data-status", "running")
+    console.button("Stop").click()
+    console.button("Stop execution").click()
+    expect(console.state("Rest")).to_have_attribute("data-status", "aborted")
+
+    console.button("Run again").click()
+    # The definition reads this key, so the form asks for it.
+    expect(console.field("Seconds")).to_have_value("3000")
+    console.field("Seconds").fill("0")
+    console.button("Start execution").click()
+    page.wait_for_url(lambda url: urllib.parse.quote(execution, safe="") not in url)
+    expect(page.locator("h1 ~ .status")).to_have_text(re.compile("Succeeded"))
+
+
+def test_a_long_history_is_looked_through_without_being_in_the_page(console, server):
+    machine = create({"StartAt": "Each", "States": {"Each": {
+        "Type": "Map", "ItemsPath": "$.items", "End": True, "MaxConcurrency": 0, "ResultPath": None,
+        "ItemProcessor": {"StartAt": "One", "States": {"One": {"Type": "Pass", "End": True}}},
+    }}})
+    execution = start(machine, items=list(range(2400)))
+    ended(execution)
+    page = console.go(f"{page_of('executions', execution)}?view=events")
+    expect(page.get_by_text(re.compile(r"^9,6\d\d events$"))).to_be_visible()
+    events = page.get_by_role("table", name="Events")
+    assert events.get_by_role("row").count() < 60
+    events.evaluate("table => { table.scrollTop = table.scrollHeight; }")
+    expect(events.get_by_role("button", name="ExecutionSucceeded")).to_be_visible()
+    console.field("Contains").fill('"index":1234')
+    expect(events.get_by_role("button", name="MapIterationStarted")).to_be_visible()
+
+
+def test_a_map_run_shows_its_progress_and_its_children(console, server):
+    machine = create({"StartAt": "Items", "States": {"Items": {
+        "Type": "Map", "ItemsPath": "$.items", "End": True, "ToleratedFailurePercentage": 100, "Label": "Items",
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "Odd?", "States": {
+                "Odd?": {"Type": "Choice", "Choices": [{"Variable": "$", "NumericEquals": 3, "Next": "No"}], "Default": "Yes"},
+                "No": {"Type": "Fail", "Error": "Three"}, "Yes": {"Type": "Succeed"},
+            }},
+    }}})
+    execution = start(machine, items=[1, 2, 3, 4])
+    ended(execution)
+    page = console.go(f"{page_of('executions', execution)}?view=map-runs")
+    page.get_by_role("group", name="Map runs").get_by_role("link").click()
+    expect(page.get_by_role("progressbar", name="Child executions")).to_have_attribute("aria-valuenow", "4")
+    expect(page.get_by_text("3 succeeded, 1 failed of 4").first).to_be_visible()
+    children = page.get_by_role("group", name="Child executions").locator("tbody tr")
+    expect(children).to_have_count(4)
+    console.field("Status").select_option("FAILED")
+    expect(children).to_have_count(1)
+    children.get_by_role("link").click()
+    expect(console.state("No")).to_have_attribute("data-status", RED)
+
+
+# Writing -----------------------------------------------------------------------------------------
+
+TWO = {"StartAt": "First", "States": {
+    "First": {"Type": "Pass", "Result": 1, "ResultPath": "$.first", "Next": "Second"},
+    "Second": {"Type": "Pass", "Result": 2, "ResultPath": "$.second", "End": True},
+}}
+
+
+def test_a_definition_is_refused_at_its_line_put_right_saved_and_run(console, server):
+    machine = create(TWO)
+    page = console.go(f"{page_of('state-machines', machine)}/edit")
+    lines = json.dumps(TWO, indent=2).split("\n")
+    wrong = next(number for number, line in enumerate(lines) if '"Next": "Second"' in line)
+    lines[wrong] = lines[wrong].replace("Second", "Nowhere")
+    console.write("\n".join(lines))
+    remarks = page.get_by_role("region", name="Diagnostics").get_by_role("listitem")
+    expect(remarks.filter(has_text="Nowhere")).to_contain_text(f"Line {wrong + 1}")
+    console.button("Save").click()
+    expect(page.get_by_role("alert")).to_contain_text("InvalidDefinition")
+
+    console.write(json.dumps(TWO, indent=2).replace('"Result": 1', '"Result": 7'))
+    expect(page.get_by_text("The definition holds")).to_be_visible()
+    console.button("Save and publish").click()
+    expect(page.get_by_text("Saved, and published as a version.")).to_be_visible()
+    console.button("Run").click()
+    console.button("Start execution").click()
+    expect(page.get_by_label("Output", exact=True)).to_contain_text('"first": 7')
+    versions = boto3.client("stepfunctions").list_state_machine_versions(stateMachineArn=machine)
+    assert len(versions["stateMachineVersions"]) == 1
+
+
+def test_a_state_machine_is_made_of_pasted_json_two_states_change_places_and_it_runs(console, server):
+    page = console.go("/create")
+    name = fresh("pasted")
+    console.field("Name").fill(name)
+    console.write(json.dumps(TWO))
+    expect(console.state("Second")).to_be_visible()
+    console.state("First").click()
+    console.button("Later").click()
+    # `Wait` is put in behind it, from the palette.
+    console.button("Wait").click()
+    expect(console.state("Wait")).to_be_visible()
+    expect(page.get_by_text("The definition holds")).to_be_visible()
+    console.button("Create").click()
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+    made = next(machine for machine in boto3.client("stepfunctions").list_state_machines()["stateMachines"]
+                if machine["name"] == name)
+    definition = json.loads(boto3.client("stepfunctions").describe_state_machine(
+        stateMachineArn=made["stateMachineArn"])["definition"])
+    assert definition["StartAt"] == "Second"
+    assert definition["States"]["Second"]["Next"] == "First"
+    assert definition["States"]["First"]["Next"] == "Wait"
+    assert definition["States"]["Wait"] == {"Type": "Wait", "Seconds": 5, "End": True}
+
+    console.button("Start execution").click()
+    page.get_by_role("dialog").get_by_role("button", name="Start execution").click()
+    expect(console.state("First")).to_have_attribute("data-status", GREEN)
+    expect(console.state("Wait")).to_have_attribute("data-status", re.compile("running|succeeded"))
+
+
+def test_one_state_is_tested_without_an_execution(console, server):
+    machine = create(TWO)
+    page = console.go(f"{page_of('state-machines', machine)}/edit")
+    console.button("Test state").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("State", exact=True).select_option("Second")
+    dialog.get_by_label("Input", exact=True).fill('{"given": true}')
+    dialog.get_by_role("button", name="Test", exact=True).click()
+    expect(dialog.get_by_text("SUCCEEDED")).to_be_visible()
+    expect(dialog.get_by_label("Output", exact=True)).to_contain_text('"second": 2')
+
+
+def test_fields_and_names_of_states_are_offered_while_typing(console, server):
+    page = console.go("/create")
+    console.write('{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": ""}, "Beyond": {"Type": "Succeed"}}}')
+    editor = page.get_by_role("textbox", name="Definition", exact=True)
+    editor.click()
+    page.keyboard.press("Control+Home")
+    for _ in range(len('{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "')):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.type("B")
+    expect(page.get_by_role("option", name='"Beyond"')).to_be_visible()
+
+
+# The rest ----------------------------------------------------------------------------------------
+
+
+def test_a_role_is_made_and_given_policies_by_clicking(console, server):
+    page = console.go("/")
+    name = fresh("console-role")
+    console.link("IAM").first.click()
+    console.button("Create role").click()
+    console.field("Service").select_option("states.amazonaws.com")
+    console.field("Role name").fill(name)
+    page.get_by_role("button", name="Create role").click()
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+
+    console.button("Attach policy").click()
+    console.field("Search policies").fill("sagemakerfull")
+    page.get_by_role("checkbox", name="AmazonSageMakerFullAccess").check()
+    console.button("Attach").click()
+    expect(console.link("AmazonSageMakerFullAccess")).to_be_visible()
+
+    console.button("Add inline policy").click()
+    console.field("Policy name").fill("train")
+    policy = '{\n  "Version": "2012-10-17",\n  "Statement": [\n    {\n      "Effect": "Alow",\n      "Action": "sagemaker:*",\n      "Resource": "*"\n    }\n  ]\n}'
+    console.write(policy, "Policy")
+    expect(page.get_by_role("dialog").get_by_role("listitem")).to_contain_text("Line 5")
+    console.button("Save").click()
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("MalformedPolicyDocument")
+    console.write(policy.replace("Alow", "Allow"), "Policy")
+    console.button("Save").click()
+    expect(page.get_by_role("region", name="Inline policies", exact=True).get_by_role("button", name="train", exact=True)).to_be_visible()
+
+    page.get_by_role("button", name=re.compile("^Copy ARN")).first.click()
+    expect(page.get_by_text("Copied")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    role = boto3.client("iam").get_role(RoleName=name)["Role"]
+    assert copied == role["Arn"]
+    assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"Service": "states.amazonaws.com"}
+
+
+def test_files_go_into_s3_are_seen_and_deleted(console, server, tmp_path):
+    bucket = fresh("console")
+    page = console.go("/s3")
+    console.button("Create bucket").click()
+    console.field("Bucket name").fill(bucket)
+    console.button("Create").click()
+    console.link(bucket).click()
+    file = tmp_path / "täble (1).csv"
+    file.write_text('name,count\n"a, b",1\n<img src=x onerror=alert(1)>,2\n')
+    page.get_by_label("Files to upload").set_input_files(file)
+    console.link("täble (1).csv").click()
+    rows = page.get_by_role("group", name="täble (1).csv").locator("tbody tr")
+    expect(rows).to_have_count(2)
+    # Text is shown as text.
+    expect(rows.nth(0).locator("td").first).to_have_text("a, b")
+    expect(rows.nth(1).locator("td").first).to_have_text("<img src=x onerror=alert(1)>")
+    console.button("Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Nothing is in here.")).to_be_visible()
+
+
+def test_a_log_is_searched_and_followed(console, server):
+    group, logs = f"/test/{fresh('group')}", boto3.client("logs")
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="one")
+
+    def put(*lines):
+        now = int(time.time() * 1000)
+        logs.put_log_events(logGroupName=group, logStreamName="one",
+                            logEvents=[{"timestamp": now, "message": line} for line in lines])
+
+    put("an apple", "a pear")
+    page = console.go("/logs")
+    console.link(group).click()
+    lines = page.get_by_role("table", name=f"Lines of {group}").get_by_role("row")
+    expect(lines).to_have_count(2)
+    put("another apple")
+    expect(lines).to_have_count(3)
+    console.field("Filter pattern").fill("apple")
+    expect(lines).to_have_count(2)
+
+
+def test_everything_is_found_from_home(console, server):
+    machine = create(TWO, fresh("findable"))
+    name = machine.rsplit(":", 1)[1]
+    page = console.go("/")
+    console.field("Search").fill(name)
+    expect(page.locator(".results").get_by_role("link")).to_have_text(name)
+    console.field("Search").fill(start(machine))
+    page.keyboard.press("Enter")
+    expect(console.state("First")).to_have_attribute("data-status", GREEN)
+
+
+def test_addresses_of_awss_console_lead_here(console, server):
+    machine = create(TWO)
+    execution = start(machine)
+    page = console.page
+    for address, heading in (
+        (f"/states/home?region=us-east-1#/statemachines/view/{machine}", machine.rsplit(":", 1)[1]),
+        (f"/states/home?region=us-east-1#/v2/executions/details/{execution}", execution.rsplit(":", 1)[1]),
+        ("/sagemaker/home?region=us-east-1#/jobs", "Training jobs"),
+        ("/", "Stepwell"),
+    ):
+        page.goto(server.url + address)
+        expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+
+
+def test_the_keyboard_reaches_the_states_of_a_graph(console, server):
+    execution = start(create(TWO))
+    page = console.go(page_of("executions", execution))
+    expect(console.state("Second")).to_have_attribute("data-status", GREEN)
+    console.state("First").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Second")).to_be_visible()
+    expect(console.state("Second")).to_have_attribute("aria-pressed", "true")
+
+
+def test_only_persons_are_sent_to_the_console_and_the_page_guards_itself(browser, server):
+    import http.client
+
+    def ask(path, **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port)
+        connection.request("GET", path, headers=headers)
+        response = connection.getresponse()
+        return response, response.read()
+
+    response, _ = ask("/", Accept="text/html")
+    assert (response.status, response.headers["location"]) == (302, "/_stepwell/console/")
+    response, body = ask("/")
+    assert response.status == 200 and b"ListAllMyBucketsResult" in body
+    response, body = ask("/_stepwell/console/state-machines", Accept="text/html")
+    policy = response.headers["content-security-policy"]
+    assert "script-src 'self';" in policy and "style-src 'self';" in policy and "frame-ancestors 'none'" in policy
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert not re.search(rb"<script(?![^>]* src=)|<style| on\w+=", body)
+    asset = re.search(rb'src="([^"]+\.js)"', body)[1].decode()
+    response, _ = ask(asset, **{"Accept-Encoding": "gzip"})
+    assert response.headers["content-encoding"] == "gzip" and "immutable" in response.headers["cache-control"]
+    # A page of another origin may not follow what happens here.
+    response, _ = ask("/_stepwell/changes", Origin="https://elsewhere.example")
+    assert response.status == 403
