@@ -10,6 +10,10 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Incoming as Live;
 use services::Error;
+use tokio::time::timeout;
+
+use crate::Gateway;
+use crate::bounds::Held;
 
 /// An answer's body: whole, or a stream.
 pub enum ResponseBody {
@@ -80,14 +84,19 @@ impl Body for ResponseBody {
 /// The whole of a request's body.
 ///
 /// # Errors
-/// `RequestEntityTooLargeException` beyond `bytes_max`; `IncompleteBody` when the client goes away.
-pub(crate) async fn read(mut body: Live, bytes_max: usize) -> Result<Bytes, Error> {
+/// `RequestEntityTooLargeException` beyond the settings' bound; `IncompleteBody` when the client goes away or
+/// sends nothing for long; `ServiceUnavailable` when others' bodies leave no room. The room is the body's
+/// until the second value is dropped.
+pub(crate) async fn read(mut body: Live, gateway: &Gateway) -> Result<(Bytes, Held), Error> {
+    let bytes_max = gateway.settings.body_bytes_max;
+    let mut held = gateway.load.body();
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(too_large(bytes_max));
     }
     let mut first = Bytes::new();
     let mut rest: Option<BytesMut> = None;
-    while let Some(frame) = body.frame().await {
+    let stalled = |_| Error::new("IncompleteBody", "the request's body does not arrive");
+    while let Some(frame) = timeout(gateway.load.patience, body.frame()).await.map_err(stalled)? {
         let frame = frame.map_err(|error| {
             Error::new("IncompleteBody", format!("the request ended within its body: {error}"))
         })?;
@@ -98,19 +107,21 @@ pub(crate) async fn read(mut body: Live, bytes_max: usize) -> Result<Bytes, Erro
         } else {
             rest.get_or_insert_with(|| BytesMut::from(&first[..])).extend_from_slice(&data);
         }
-        if rest.as_ref().map_or(first.len(), BytesMut::len) > bytes_max {
+        let length = rest.as_ref().map_or(first.len(), BytesMut::len);
+        if length > bytes_max {
             return Err(too_large(bytes_max));
         }
+        held.grow(length)?;
     }
-    Ok(rest.map_or(first, BytesMut::freeze))
+    Ok((rest.map_or(first, BytesMut::freeze), held))
 }
 
 /// A request's body: still to come, or read because its hash had to be known.
 pub(crate) enum Incoming {
     /// On the wire.
     Live(Live),
-    /// In memory.
-    Read(Bytes),
+    /// In memory, with the room it takes.
+    Read(Bytes, Held),
 }
 
 impl Incoming {
@@ -118,15 +129,15 @@ impl Incoming {
     pub(crate) fn bytes(&self) -> Bytes {
         match self {
             Incoming::Live(_) => Bytes::new(),
-            Incoming::Read(bytes) => bytes.clone(),
+            Incoming::Read(bytes, _) => bytes.clone(),
         }
     }
 
-    /// The whole of it.
-    pub(crate) async fn read(self, bytes_max: usize) -> Result<Bytes, Error> {
+    /// The whole of it, and its room.
+    pub(crate) async fn read(self, gateway: &Gateway) -> Result<(Bytes, Held), Error> {
         match self {
-            Incoming::Live(live) => read(live, bytes_max).await,
-            Incoming::Read(bytes) => Ok(bytes),
+            Incoming::Live(live) => read(live, gateway).await,
+            Incoming::Read(bytes, held) => Ok((bytes, held)),
         }
     }
 
@@ -134,7 +145,14 @@ impl Incoming {
     pub(crate) fn stream(self) -> services::Body {
         match self {
             Incoming::Live(live) => live.into_data_stream().map_err(io::Error::other).boxed(),
-            Incoming::Read(bytes) => futures::stream::iter([Ok(bytes)]).boxed(),
+            Incoming::Read(bytes, held) => {
+                // The room is free when the stream is.
+                let with_room = move |bytes| {
+                    let _room = &held;
+                    bytes
+                };
+                futures::stream::iter([Ok(bytes)]).map(with_room).boxed()
+            }
         }
     }
 }

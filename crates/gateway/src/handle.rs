@@ -155,8 +155,8 @@ async fn dispatch(
     let (parts, incoming) = request.into_parts();
     let must_read = sender.as_ref().is_none_or(|sender| sender.proof.is_some());
     let body = if must_read || matches!(meaning, Meaning::Form) {
-        match body::read(incoming, gateway.settings.body_bytes_max).await {
-            Ok(bytes) => body::Incoming::Read(bytes),
+        match body::read(incoming, gateway).await {
+            Ok((bytes, held)) => body::Incoming::Read(bytes, held),
             Err(error) => {
                 return protocols::encode_error(meaning.protocol(), named, &error, &request_id);
             }
@@ -249,7 +249,7 @@ async fn draw(
 ) -> Response<ResponseBody> {
     let (parts, incoming) = request.into_parts();
     let drawn = async {
-        let bytes = body::read(incoming, gateway.settings.body_bytes_max).await?;
+        let (bytes, _held) = body::read(incoming, gateway).await?;
         let request = Request::from_parts(parts, ());
         let caller = own_caller(gateway, peer, &request, &bytes).await?;
         let asked = serde_json::from_slice(&bytes)
@@ -292,6 +292,7 @@ async fn operate(
     request_id: &str,
 ) -> Response<ResponseBody> {
     let (service, operation) = (meant.service, meant.operation);
+    let mut held = None;
     let input = match (meant.protocol, operation.input) {
         (Protocol::Query, _) => query::decode(service, operation, &parameters).map(Input::from),
         (Protocol::RestJson, Some(shape)) if task::blob_payload(service, shape).is_some() => {
@@ -310,11 +311,16 @@ async fn operate(
                     bytes,
                 ),
             };
-            let bytes = incoming.read(gateway.settings.body_bytes_max).await;
-            bytes.and_then(|bytes| decode(&bytes)).map(Input::from)
+            // The members take about as much room as the bytes: it is theirs until they are used.
+            incoming.read(gateway).await.and_then(|(bytes, room)| {
+                held = Some(room);
+                decode(&bytes).map(Input::from)
+            })
         }
     };
-    finish(gateway, meant, input, caller, request_id).await
+    let response = finish(gateway, meant, input, caller, request_id).await;
+    drop(held);
+    response
 }
 
 /// Checks, calls, encodes.
@@ -390,7 +396,9 @@ async fn call(
     input.gone = gone.clone();
     let _guard = gone.drop_guard();
     let door = Arc::clone(&gateway.door);
+    let place = gateway.load.call()?;
     let called = tokio::spawn(async move {
+        let _place = place;
         door.call(&caller, service.entry.name, &operation.name, input).await
     });
     called.await.unwrap_or_else(|_| {

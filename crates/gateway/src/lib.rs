@@ -20,6 +20,7 @@
 mod answer;
 mod authenticate;
 mod body;
+mod bounds;
 mod caller;
 mod changes;
 mod console;
@@ -45,6 +46,7 @@ use signature::Limiter;
 
 pub use authenticate::Credentials;
 pub use body::ResponseBody;
+pub use bounds::Bounds;
 pub use door::{Door, ObjectDoor};
 pub use s3::Objects;
 pub use serve::serve;
@@ -66,6 +68,8 @@ pub struct GatewaySettings {
     pub body_bytes_max: usize,
     /// Lengths in requests that are not the models'.
     pub lengths: models::validate::Lengths,
+    /// How much is taken on at once.
+    pub bounds: Bounds,
     /// How long open requests may take to end after shutdown was asked, in seconds.
     pub shutdown_seconds: u64,
     /// Requests with a wrong signature, or none, that one address may send a second.
@@ -81,6 +85,7 @@ impl Default for GatewaySettings {
             allowed_hosts: Vec::new(),
             body_bytes_max: 16 << 20,
             lengths: Default::default(),
+            bounds: Bounds::default(),
             shutdown_seconds: 5,
             wrong_signatures_per_second: 20,
         }
@@ -97,6 +102,7 @@ pub struct Gateway {
     metrics: Option<MetricsText>,
     meter: meter::Meter,
     limiter: Limiter,
+    load: bounds::Load,
 }
 
 /// Makes the text of `GET /_stepwell/metrics`.
@@ -108,8 +114,9 @@ impl Gateway {
     pub fn new(door: Arc<dyn Door>, clock: Arc<dyn Clock>, settings: GatewaySettings) -> Gateway {
         let (meter, limiter) =
             (meter::Meter::default(), Limiter::new(settings.wrong_signatures_per_second));
+        let load = bounds::Load::new(&settings.bounds);
         let (objects, authority, metrics) = (None, None, None);
-        Gateway { door, clock, settings, objects, authority, metrics, meter, limiter }
+        Gateway { door, clock, settings, objects, authority, metrics, meter, limiter, load }
     }
 
     /// With what answers S3.

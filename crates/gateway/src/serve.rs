@@ -32,18 +32,27 @@ pub async fn serve(
     let grace = Duration::from_secs(gateway.settings.shutdown_seconds);
     let (ending, tasks) = (CancellationToken::new(), TaskTracker::new());
     tokio::pin!(shutdown);
+    let connections = Arc::clone(&gateway.load.connections);
     loop {
+        // Who finds no place waits in the system's queue.
+        let accept = async {
+            let place = Arc::clone(&connections).acquire_owned().await.map_err(io::Error::other)?;
+            listener.accept().await.map(|accepted| (accepted, place))
+        };
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = accept => accepted,
             () = &mut shutdown => break,
         };
         match accepted {
-            Ok((stream, address)) => {
+            Ok(((stream, address), place)) => {
                 let _ = stream.set_nodelay(true);
                 let peer = Peer { address, listening };
                 let connection =
                     converse(TokioIo::new(stream), Arc::clone(&gateway), peer, ending.clone());
-                tasks.spawn(connection);
+                tasks.spawn(async move {
+                    connection.await;
+                    drop(place);
+                });
             }
             Err(error) => {
                 // Out of descriptors, mostly: others must close theirs first.

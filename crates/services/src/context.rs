@@ -15,6 +15,7 @@ use crate::changes::Changes;
 use crate::elsewhere::Elsewhere;
 use crate::iam::guard::Guard;
 use crate::integrations::Mocks;
+use crate::quotas::Throttle;
 use crate::s3::ObjectStore;
 use crate::sagemaker::runner::Runner;
 use crate::stepfunctions::{self, Background};
@@ -102,6 +103,8 @@ pub struct Context {
     pub changes: Changes,
     /// Whether callers may.
     pub iam: Arc<Guard>,
+    /// How often they may.
+    pub throttle: Throttle,
     /// The only time and dice.
     pub clock: Arc<dyn Clock>,
     /// Configuration.

@@ -20,6 +20,7 @@ pub mod elsewhere;
 pub mod iam;
 pub mod integrations;
 pub mod logs;
+pub mod quotas;
 pub mod s3;
 pub mod sagemaker;
 pub mod sagemaker_runtime;
@@ -64,6 +65,11 @@ pub async fn call(
         return Err(Error::unknown_operation(service, operation));
     };
     let caller = identity::resolve(context, caller).await?;
+    // Executions are counted where their type is known.
+    if operation.name != "StartExecution" {
+        let now = || context.clock.moment().now;
+        context.throttle.take(&caller, service, operation.name, now)?;
+    }
     context.iam.check(context, &caller, service, operation.name, &input.members).await?;
     let change = changes::Pending::of(context, service, operation.name, &input.members);
     let answer = (operation.call)(context, &caller, input).await;

@@ -88,6 +88,7 @@ impl World {
             store,
             clock: hand.clone(),
             changes,
+            throttle: Default::default(),
             iam: Arc::new(Guard::new(mode, folder.path()).unwrap()),
             settings: change(Settings::new("000000000000", folder.path())),
         };

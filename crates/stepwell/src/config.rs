@@ -9,9 +9,11 @@ use anyhow::Context as _;
 use asl::Limits;
 use clap::{Args, ValueEnum};
 use engine::Retention;
+use gateway::Bounds;
 use serde::Deserialize;
 use services::elsewhere::Connection;
 use services::iam::guard::GuardSettings;
+use services::quotas::Quotas;
 
 use crate::elsewhere;
 use crate::observe::{Events, Traces};
@@ -145,6 +147,8 @@ struct File {
     retention: BTreeMap<String, u32>,
     events: Events,
     traces: Traces,
+    quotas: Quotas,
+    port: Bounds,
 }
 
 /// What a server is started with.
@@ -188,6 +192,10 @@ pub struct Config {
     pub events: Events,
     /// Where traces of executions go.
     pub traces: Traces,
+    /// How often operations may be called.
+    pub quotas: Quotas,
+    /// How much the port takes on at once.
+    pub port: Bounds,
 }
 
 impl Config {
@@ -209,6 +217,7 @@ impl Config {
             None => DEFAULT_LISTEN.parse().context("the default address")?,
         };
         check_limits(&file.limits)?;
+        file.quotas.check().map_err(anyhow::Error::msg)?;
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
         let jobs = flags.jobs.or(file.jobs).unwrap_or(1).max(1);
         Ok(Config {
@@ -248,6 +257,8 @@ impl Config {
             limits: file.limits,
             events: file.events,
             traces: file.traces,
+            quotas: file.quotas,
+            port: file.port,
         })
     }
 }

@@ -12,7 +12,12 @@ pub fn start(filter: &str, format: LogFormat) {
         Ok(filter) => (filter, None),
         Err(error) => (EnvFilter::new("info"), Some(error.to_string())),
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that cannot be written (a full disk, a closed pipe) is lost; to say so on the same standard
+    // error would end whoever logged it.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     // A second start (tests, several servers in one process) keeps the first log.
     let _ = match format {
         LogFormat::Human => {

@@ -112,6 +112,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // The allocator asks for huge pages, which would be mostly empty: 18 MiB of a server that does nothing.
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_thp_disable(true);
     let result = match Cli::parse().command {
         Command::Serve(flags) => commands::serve::run(&flags),
         Command::Env(flags) => commands::env::run(&flags),

@@ -71,6 +71,7 @@ impl Server {
             allowed_hosts: config.allowed_hosts.clone(),
             lengths: context.settings.lengths.clone(),
             body_bytes_max: body_bytes_max(&config.limits),
+            bounds: config.port.clone(),
             ..GatewaySettings::default()
         };
         let authority =
@@ -167,6 +168,7 @@ async fn open(config: &Config) -> anyhow::Result<Arc<Context>> {
         clock: Arc::new(SystemClock),
         changes,
         iam: Arc::new(services::iam::guard::Guard::new(config.iam.clone(), &config.data)?),
+        throttle: services::quotas::Throttle::new(config.quotas.clone()),
         settings: Settings::new(&config.account, &config.data)
             .with_limits(config.limits)
             .with_elsewhere(elsewhere::elsewhere(config)?)

@@ -1,6 +1,7 @@
 //! The program as its users start it: commands, exit statuses, what is printed where.
 
 mod it {
+    mod backpressure;
     mod bench;
     mod commands;
     mod configuration;

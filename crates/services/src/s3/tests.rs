@@ -62,6 +62,7 @@ impl World {
             store,
             clock: Arc::new(Ticking(AtomicI64::new(0))),
             changes,
+            throttle: Default::default(),
             iam: Arc::new(
                 crate::iam::guard::Guard::new(crate::iam::guard::Mode::default(), folder.path())
                     .unwrap(),

@@ -11,6 +11,7 @@ use super::execution::Attributes;
 use super::machine::{self, Machine, Revision};
 use super::{aliases, arn, check_name, express, input, seconds, type_not_supported};
 use crate::integrations::{Awaiting, unique_name};
+use crate::quotas::START_EXPRESS;
 use crate::{Caller, Context, Error, Origin};
 
 /// A name can be used again so long after its execution ended.
@@ -77,6 +78,8 @@ pub(super) struct Ready {
 pub(crate) async fn start(context: &Context, caller: &Caller, new: Start) -> Result<Header, Error> {
     let moment = context.clock.moment();
     let ready = prepare(context, caller, new, moment).await?;
+    let counted = if ready.header.express { START_EXPRESS } else { "StartExecution" };
+    context.throttle.take(caller, "stepfunctions", counted, || moment.now)?;
     if ready.header.express {
         if ready.at_end.is_some() {
             return Err(type_not_supported());
