@@ -17,18 +17,59 @@ use asl::{
     Data, Execution, Header, MapRunSpec, Moment, ScheduledTask, Status, TaskId, Timestamp, Trigger,
 };
 use serde::{Deserialize, Serialize};
-use store::{Batch, ExecutionKey, ExecutionRow, Expect, RecordWrite, Scan, StoreError};
+use store::{
+    Batch, ExecutionFilter, ExecutionKey, ExecutionRow, ExecutionWrite, Expect, RecordWrite, Scan,
+    StoreError,
+};
 use tokio::sync::Notify;
 
 use crate::live::{Live, Publication};
 use crate::row::{self, Detail, End};
-use crate::{Engine, EngineError, journal};
+use crate::{Engine, EngineError, Summary, journal};
 
 /// The table of Map runs; keys are their ARNs.
 pub const TABLE: &str = "engine/map-run";
 /// The table of an execution's Map runs: keys are its number and the task's, twenty digits each with
 /// `/` between; values are ARNs.
 pub const OF_EXECUTION: &str = "engine/map-run-of-execution";
+
+/// The table of redrives that Map runs are in; keys are the runs' ARNs.
+pub const REDRIVE_TABLE: &str = "engine/map-run-redrive";
+
+/// A redrive of a Map run: which of its children have had their turn. Everything else about it follows from
+/// their rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redrive {
+    /// Which redrive of the run it is.
+    pub count: u32,
+    /// Children up to this one have had their turn.
+    after: ExecutionKey,
+    /// Those behind it were begun since.
+    last: ExecutionKey,
+    /// Children whose failure cannot be redriven.
+    pub not_redrivable: u64,
+    /// Their items.
+    pub items_not_redrivable: u64,
+}
+
+impl Redrive {
+    fn behind(self, of: &Unsuccessful, not_redrivable: u64) -> Redrive {
+        Redrive {
+            after: of.child.key,
+            not_redrivable: self.not_redrivable + not_redrivable,
+            items_not_redrivable: self.items_not_redrivable + not_redrivable * of.items,
+            ..self
+        }
+    }
+}
+
+/// A child that did not succeed, and waits for its turn in a redrive.
+pub struct Unsuccessful {
+    /// The execution.
+    pub child: Summary,
+    /// How many items it has.
+    pub items: u64,
+}
 
 /// A Map run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -214,6 +255,29 @@ fn read(key: &str, bytes: &[u8]) -> Result<MapRun, EngineError> {
     })
 }
 
+fn write_redrive(arn: &str, redrive: &Redrive, expect: Expect) -> RecordWrite {
+    let value = Some(journal::pack(redrive, ""));
+    RecordWrite { table: REDRIVE_TABLE, key: arn.to_owned(), value, expect }
+}
+
+fn read_redrive(arn: &str, bytes: &[u8]) -> Result<Redrive, EngineError> {
+    journal::unpack(bytes, "").map_err(|reason| EngineError::Journal {
+        execution: 0,
+        sequence: 0,
+        reason: format!("the redrive of the Map run `{arn}`: {reason}"),
+    })
+}
+
+/// How many items a child has, as its attributes tell.
+fn items_of(row: &ExecutionRow) -> Result<u64, EngineError> {
+    let attributes: serde_json::Value =
+        serde_json::from_str(&row::read(row)?.attributes).unwrap_or_default();
+    Ok(attributes["item_count"].as_u64().unwrap_or(1))
+}
+
+/// Rows of children that are looked through at a time.
+const ROWS_AT_ONCE: usize = 500;
+
 /// The runs that are being driven.
 #[derive(Default)]
 pub(crate) struct MapRuns {
@@ -239,6 +303,16 @@ struct Ended {
     open: BTreeMap<ExecutionKey, u64>,
     executions: Counts,
     items: Counts,
+    redrive: Redriving,
+}
+
+/// How far the redrive of a run is.
+#[derive(Clone, Copy, Default)]
+struct Redriving {
+    record: Redrive,
+    version: u64,
+    /// Children that wait for their turn, and their items.
+    pending: (u64, u64),
 }
 
 impl Ended {
@@ -247,6 +321,7 @@ impl Ended {
             open: progress.open.iter().copied().collect(),
             executions: progress.executions,
             items: progress.items,
+            redrive: Redriving::default(),
         }
     }
 
@@ -382,7 +457,10 @@ impl Engine {
     pub async fn open_map_run(&self, arn: &str) -> Result<Option<LiveMapRun<'_>>, EngineError> {
         let Some(record) = self.store.record(TABLE, arn).await? else { return Ok(None) };
         let run = read(arn, &record.value)?;
-        let ended = Ended::of(&run.progress);
+        let ended = match run.redrive.0 {
+            0 => Ended::of(&run.progress),
+            _ => self.recounted(&run).await?,
+        };
         let open: Vec<ExecutionKey> = ended.open.keys().copied().collect();
         let tally = Arc::new(Tally {
             written: tokio::sync::Mutex::new(Written { run, version: record.version }),
@@ -395,6 +473,104 @@ impl Engine {
             self.child_may_have_ended(child).await?;
         }
         Ok(Some(LiveMapRun { engine: self, arn: arn.to_owned(), tally }))
+    }
+
+    /// Begins a redrive of a run, for its driver: it runs again, answers this task, and its children that did
+    /// not succeed wait for their turn. Once for each `count`.
+    pub async fn redrive_map_run(
+        &self,
+        arn: &str,
+        task: TaskId,
+        count: u32,
+        now: Timestamp,
+    ) -> Result<(), EngineError> {
+        let Some(record) = self.store.record(TABLE, arn).await? else { return Ok(()) };
+        let mut run = read(arn, &record.value)?;
+        if run.redrive.0 >= count {
+            return Ok(());
+        }
+        let known = self.store.record(REDRIVE_TABLE, arn).await?;
+        let youngest = ExecutionFilter {
+            owner: Some(arn.to_owned()),
+            status: None,
+            before: None,
+            after: None,
+            limit: 1,
+        };
+        let last = self.store.executions(youngest).await?.first().map_or(0, |row| row.key);
+        let redrive = Redrive { count, last, ..Redrive::default() };
+        run.task = task.0;
+        run.status = MapRunStatus::Running;
+        run.stopped_at = None;
+        run.redrive = (count, Some(now));
+        for counts in [&mut run.progress.executions, &mut run.progress.items] {
+            *counts = Counts { succeeded: counts.succeeded, ..Counts::default() };
+        }
+        run.progress.open.clear();
+        let expect = known.map_or(Expect::Absent, |known| Expect::Version(known.version));
+        let records = vec![
+            write(&run, Expect::Version(record.version)),
+            write_redrive(arn, &redrive, expect),
+        ];
+        Ok(self.store.commit(Batch { records, ..Default::default() }).await?)
+    }
+
+    /// The redrive that a run is in or was in last; and how many children with how many items wait for their
+    /// turn, if it is being driven.
+    pub async fn map_run_redrive(
+        &self,
+        arn: &str,
+    ) -> Result<Option<(Redrive, (u64, u64))>, EngineError> {
+        if let Some(tally) = self.map_runs.get(arn) {
+            let redrive = tally.lock().redrive;
+            return Ok((redrive.record.count > 0).then_some((redrive.record, redrive.pending)));
+        }
+        let Some(record) = self.store.record(REDRIVE_TABLE, arn).await? else { return Ok(None) };
+        Ok(Some((read_redrive(arn, &record.value)?, (0, 0))))
+    }
+
+    /// What has become of a redriven run's children, by their rows alone.
+    async fn recounted(&self, run: &MapRun) -> Result<Ended, EngineError> {
+        let mut ended = Ended::default();
+        if let Some(record) = self.store.record(REDRIVE_TABLE, &run.arn).await? {
+            ended.redrive.record = read_redrive(&run.arn, &record.value)?;
+            ended.redrive.version = record.version;
+        }
+        let Redrive { after, last, .. } = ended.redrive.record;
+        let mut from = 0;
+        loop {
+            let rows = self.rows_of(&run.arn, from).await?;
+            let Some(youngest) = rows.last() else { return Ok(ended) };
+            from = youngest.key;
+            for row in rows {
+                let Some(status) = row::status(row.status) else { continue };
+                let items = items_of(&row)?;
+                if row.open {
+                    ended.open.insert(row.key, items);
+                } else if status != Status::Succeeded && row.key > after && row.key <= last {
+                    ended.redrive.pending.0 += 1;
+                    ended.redrive.pending.1 += items;
+                } else {
+                    ended.executions.add(status, 1);
+                    ended.items.add(status, items);
+                }
+            }
+        }
+    }
+
+    async fn rows_of(
+        &self,
+        arn: &str,
+        after: ExecutionKey,
+    ) -> Result<Vec<ExecutionRow>, EngineError> {
+        let page = ExecutionFilter {
+            owner: Some(arn.to_owned()),
+            status: None,
+            before: None,
+            after: Some(after),
+            limit: ROWS_AT_ONCE,
+        };
+        Ok(self.store.executions(page).await?)
     }
 
     /// Brings a run's record up to what has become of its children.
@@ -451,6 +627,8 @@ pub struct Standing {
     pub exhausted: bool,
     /// Children that have not ended.
     pub open: usize,
+    /// Children that wait for their turn in a redrive.
+    pub pending_redrive: u64,
 }
 
 impl LiveMapRun<'_> {
@@ -467,7 +645,95 @@ impl LiveMapRun<'_> {
             children: run.progress.children,
             exhausted: run.progress.exhausted,
             open: ended.open.len(),
+            pending_redrive: ended.redrive.pending.0,
         }
+    }
+
+    /// Children that did not succeed and have not had their turn in the redrive, the oldest first; at most
+    /// `limit`.
+    pub async fn unsuccessful(&self, limit: usize) -> Result<Vec<Unsuccessful>, EngineError> {
+        let Redrive { mut after, last, .. } = self.tally.lock().redrive.record;
+        let mut found = Vec::new();
+        while found.len() < limit {
+            let rows = self.engine.rows_of(&self.arn, after).await?;
+            let Some(youngest) = rows.last() else { break };
+            after = youngest.key;
+            for row in rows {
+                let succeeded = row::status(row.status) == Some(Status::Succeeded);
+                if !row.open && !succeeded && row.key <= last && found.len() < limit {
+                    let items = items_of(&row)?;
+                    found.push(Unsuccessful { child: self.engine.describe(row).await?, items });
+                }
+            }
+            if after >= last {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Redrives a child; with it is written that it had its turn.
+    pub async fn redrive(&self, of: &Unsuccessful, moment: Moment) -> Result<(), EngineError> {
+        let key = of.child.key;
+        let extra = self.turn(of, 0);
+        self.tally.lock().open.insert(key, of.items);
+        self.engine.submit(key, vec![Trigger::Redriven], extra, moment).await?;
+        self.had_its_turn(of, 0);
+        Ok(())
+    }
+
+    /// Starts a child anew in the place of one that cannot go on from where it failed.
+    pub async fn replace(
+        &self,
+        of: &Unsuccessful,
+        child: Child,
+        definition: &Arc<str>,
+        moment: Moment,
+    ) -> Result<(), EngineError> {
+        let mut extra = self.turn(of, 0);
+        extra.executions.push(ExecutionWrite::Delete(of.child.key));
+        let Standing { items_taken, exhausted, .. } = self.standing().await;
+        let begun = self
+            .begin(
+                vec![(of.child.key, child)],
+                definition,
+                (items_taken, exhausted, 0),
+                extra,
+                moment,
+            )
+            .await?;
+        if begun {
+            self.had_its_turn(of, 0);
+        }
+        Ok(())
+    }
+
+    /// Leaves a child as it is: its failure cannot be redriven.
+    pub async fn leave(&self, of: &Unsuccessful) -> Result<(), EngineError> {
+        self.engine.store.commit(self.turn(of, 1)).await?;
+        let mut ended = self.tally.lock();
+        ended.executions.add(of.child.status, 1);
+        ended.items.add(of.child.status, of.items);
+        drop(ended);
+        self.had_its_turn(of, 1);
+        Ok(())
+    }
+
+    /// That a child had its turn, as it is written.
+    fn turn(&self, of: &Unsuccessful, not_redrivable: u64) -> Batch {
+        let Redriving { record, version, .. } = self.tally.lock().redrive;
+        let next = record.behind(of, not_redrivable);
+        let records = vec![write_redrive(&self.arn, &next, Expect::Version(version))];
+        Batch { records, ..Default::default() }
+    }
+
+    fn had_its_turn(&self, of: &Unsuccessful, not_redrivable: u64) {
+        let mut ended = self.tally.lock();
+        let redrive = &mut ended.redrive;
+        redrive.record = redrive.record.behind(of, not_redrivable);
+        redrive.version += 1;
+        redrive.pending.0 = redrive.pending.0.saturating_sub(1);
+        redrive.pending.1 = redrive.pending.1.saturating_sub(of.items);
     }
 
     /// The run as it stands.
@@ -499,18 +765,33 @@ impl LiveMapRun<'_> {
         exhausted: bool,
         moment: Moment,
     ) -> Result<bool, EngineError> {
+        let mut numbered = Vec::with_capacity(children.len());
+        for child in children {
+            numbered.push((self.engine.store.allocate().await?, child));
+        }
+        let begun = numbered.len() as u64;
+        let progress = (items_taken, exhausted, begun);
+        self.begin(numbered, definition, progress, Batch::default(), moment).await
+    }
+
+    /// As [`start`](LiveMapRun::start), with the children's numbers and how many of them are new.
+    async fn begin(
+        &self,
+        children: Vec<(ExecutionKey, Child)>,
+        definition: &Arc<str>,
+        (items_taken, exhausted, begun): (u64, bool, u64),
+        mut batch: Batch,
+        moment: Moment,
+    ) -> Result<bool, EngineError> {
         let engine = self.engine;
         let mut written = self.tally.written.lock().await;
         if written.run.status != MapRunStatus::Running {
             return Ok(false);
         }
-        let mut batch = Batch::default();
         let known = engine.definitions.with_text(&*engine.store, definition, &mut batch).await?;
-        let begun = children.len() as u64;
         let mut open: Vec<(Box<Live>, Publication, u64)> = Vec::new();
         let mut ended = Vec::new();
-        for (number, child) in children.into_iter().enumerate() {
-            let key = engine.store.allocate().await?;
+        for (number, (key, child)) in children.into_iter().enumerate() {
             let header = Arc::new(Header { key, ..child.header });
             let row = ExecutionRow {
                 key,

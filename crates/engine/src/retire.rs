@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use asl::Timestamp;
 use store::{Batch, ExecutionKey, ExecutionRow, ExecutionWrite, Expect, RecordWrite, Scan};
 
-use crate::{Engine, EngineError, MAP_RUNS, MAP_RUNS_OF_EXECUTION};
+use crate::{Engine, EngineError, MAP_RUN_REDRIVES, MAP_RUNS, MAP_RUNS_OF_EXECUTION};
 
 /// How long executions are kept after their end, in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +101,7 @@ impl Engine {
         let scan = Scan::prefix(format!("{execution:020}/"), usize::MAX >> 1);
         for record in self.store.records(MAP_RUNS_OF_EXECUTION, scan).await? {
             let arn = String::from_utf8_lossy(&record.value).into_owned();
+            batch.records.push(gone(MAP_RUN_REDRIVES, arn.clone()));
             batch.records.push(gone(MAP_RUNS, arn));
             batch.records.push(gone(MAP_RUNS_OF_EXECUTION, record.key));
         }

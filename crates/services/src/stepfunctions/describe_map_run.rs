@@ -43,12 +43,23 @@ struct ShownCounts {
     aborted: u64,
     total: u64,
     results_written: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failures_not_redrivable: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_redrive: Option<u64>,
 }
 
 impl ShownCounts {
-    fn of(ended: Counts, running: u64, results_written: u64) -> ShownCounts {
+    /// `redrive`: failures that cannot be redriven, and children that wait to be; of a run that was.
+    fn of(
+        ended: Counts,
+        running: u64,
+        results_written: u64,
+        redrive: Option<(u64, u64)>,
+    ) -> ShownCounts {
         let Counts { succeeded, failed, timed_out, aborted } = ended;
-        let total = ended.total() + running;
+        let pending_redrive = redrive.map_or(0, |redrive| redrive.1);
+        let total = ended.total() + running + pending_redrive;
         ShownCounts {
             pending: 0,
             running,
@@ -58,6 +69,8 @@ impl ShownCounts {
             aborted,
             total,
             results_written,
+            failures_not_redrivable: redrive.map(|redrive| redrive.0),
+            pending_redrive: redrive.map(|redrive| redrive.1),
         }
     }
 }
@@ -78,6 +91,7 @@ pub(super) async fn describe_map_run(
         false if written == progress.executions.succeeded => progress.items.succeeded,
         false => written,
     };
+    let redrive = context.engine.map_run_redrive(&run.arn).await?;
     let (redrive_count, redriven_at) = run.redrive;
     Ok(Response {
         execution_arn,
@@ -87,8 +101,18 @@ pub(super) async fn describe_map_run(
         max_concurrency: run.max_concurrency,
         tolerated_failure_percentage: run.tolerance.percentage.unwrap_or(0.0),
         tolerated_failure_count: run.tolerance.count.unwrap_or(0),
-        item_counts: ShownCounts::of(progress.items, progress.items_running(), items_written),
-        execution_counts: ShownCounts::of(progress.executions, progress.open.len() as u64, written),
+        item_counts: ShownCounts::of(
+            progress.items,
+            progress.items_running(),
+            items_written,
+            redrive.map(|(of, pending)| (of.items_not_redrivable, pending.1)),
+        ),
+        execution_counts: ShownCounts::of(
+            progress.executions,
+            progress.open.len() as u64,
+            written,
+            redrive.map(|(of, pending)| (of.not_redrivable, pending.0)),
+        ),
         redrive_count: (redrive_count > 0).then_some(redrive_count),
         redrive_date: redriven_at.map(|time| seconds(time.0)),
         map_run_arn: run.arn,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use asl::definition::Map;
 use asl::{Data, Header, MapRunSpec, Moment};
-use engine::{Child, Lease, Summary};
+use engine::{Child, Lease, Summary, Unsuccessful};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -62,23 +62,31 @@ impl Children {
 
     /// One for each input, numbered from `first`.
     pub fn of_page(&self, page: Vec<(Data, u64)>, first: u64, moment: Moment) -> Vec<Child> {
-        let numbers = first..;
-        let child = |(number, (input, items)): (u64, (Data, u64))| {
-            let name = name(&self.run, number);
-            let header = Header {
-                execution_arn: format!("{}:execution:{}:{name}", self.arn, self.machine),
-                name,
-                input,
-                start_time: moment.now,
-                ..self.template.clone()
-            };
-            let mut attributes = json!({ "map_run_arn": self.map_run_arn, "item_count": items });
-            if let Some(logging) = &self.logging {
-                attributes["logging"] = logging.clone();
-            }
-            Child { header, attributes, items }
+        let child = |(number, (input, items))| self.one(number, input, items, moment);
+        (first..).zip(page).map(child).collect()
+    }
+
+    /// One with the input of a child that failed, for a redrive.
+    pub fn again(&self, of: &Unsuccessful, redrive_count: u32, moment: Moment) -> Child {
+        // Higher than any child's that was started for an item.
+        let number = (u64::from(redrive_count) << 40) | of.child.key;
+        self.one(number, of.child.header.input.clone(), of.items, moment)
+    }
+
+    fn one(&self, number: u64, input: Data, items: u64, moment: Moment) -> Child {
+        let name = name(&self.run, number);
+        let header = Header {
+            execution_arn: format!("{}:execution:{}:{name}", self.arn, self.machine),
+            name,
+            input,
+            start_time: moment.now,
+            ..self.template.clone()
         };
-        numbers.zip(page).map(child).collect()
+        let mut attributes = json!({ "map_run_arn": self.map_run_arn, "item_count": items });
+        if let Some(logging) = &self.logging {
+            attributes["logging"] = logging.clone();
+        }
+        Child { header, attributes, items }
     }
 }
 

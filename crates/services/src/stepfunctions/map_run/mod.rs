@@ -27,6 +27,8 @@ use store::{Batch, ExecutionKey};
 
 use crate::{Caller, Context, Error, Origin};
 
+use super::redrive_execution::unredrivable;
+
 use self::child::Children;
 use self::failed::failure;
 use self::source::Source;
@@ -50,6 +52,11 @@ const STOPPED_AT_ONCE: usize = 250;
 pub async fn drive(context: &Arc<Context>, lease: &Lease) -> Result<(), Error> {
     let spec = MapRunSpec::deserialize(lease.task.parameters.value())
         .map_err(|error| Error::internal(format!("a Map run cannot be read: {error}")))?;
+    if spec.redrive_count > 0 {
+        let (task, now) = (lease.task.task, context.clock.moment().now);
+        let engine = &context.engine;
+        engine.redrive_map_run(&spec.map_run_arn, task, spec.redrive_count, now).await?;
+    }
     let Some(live) = context.engine.open_map_run(&spec.map_run_arn).await? else {
         return Err(Error::internal(format!("the Map run `{}` is missing", spec.map_run_arn)));
     };
@@ -111,9 +118,6 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn to_its_end(&self) -> Result<(), Error> {
-        if self.spec.redrive_count > 0 {
-            return self.refuse_redrive().await;
-        }
         let Some(map) = self.definition.distributed_map(&self.spec.state) else {
             let cause = format!("The state '{}' is not in the definition.", self.spec.state);
             return self.finish(Err(failure("States.Runtime", cause)), 0).await;
@@ -170,6 +174,13 @@ impl Run<'_> {
                 let exceeded = failure("States.ExceedToleratedFailureThreshold", cause);
                 return Ok(Some(Err(exceeded)));
             }
+            if standing.pending_redrive > 0 {
+                match room(&standing) {
+                    0 => self.live.changed().await,
+                    room => self.redrive(children, room.min(PAGE)).await?,
+                }
+                continue;
+            }
             if standing.exhausted {
                 if standing.open == 0 {
                     return Ok(Some(Ok(())));
@@ -218,14 +229,21 @@ impl Run<'_> {
         Source::new(items, spec, definition, items_taken).await
     }
 
-    /// A redrive that reaches a Map run fails with a word about it, rather than never to end.
-    async fn refuse_redrive(&self) -> Result<(), Error> {
-        let task = TaskId(self.lease.task.task.0);
-        let cause = "Stepwell cannot redrive a Distributed Map yet; start a new execution.";
-        let failure = failure("States.Runtime", cause);
-        let failed = Trigger::TaskFailed { task, phase: FailedPhase::Run, failure };
-        let (parent, moment) = (self.lease.execution, self.context.clock.moment());
-        Ok(self.context.engine.submit(parent, vec![failed], Batch::default(), moment).await?)
+    /// Lets children that did not succeed go on: a Standard execution from where it failed, an Express one
+    /// from its beginning, in its place.
+    async fn redrive(&self, children: &Children, limit: usize) -> Result<(), Error> {
+        for of in self.live.unsuccessful(limit).await? {
+            let moment = self.context.clock.moment();
+            if of.child.header.express {
+                let child = children.again(&of, self.spec.redrive_count, moment);
+                self.live.replace(&of, child, children.definition(), moment).await?;
+            } else if unredrivable(self.context, &of.child).await?.is_some() {
+                self.live.leave(&of).await?;
+            } else {
+                self.live.redrive(&of, moment).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Answers the task.
@@ -303,6 +321,7 @@ mod tests {
             children: taken,
             exhausted: true,
             open: 0,
+            pending_redrive: 0,
         }
     }
 
