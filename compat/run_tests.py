@@ -39,9 +39,10 @@ ENVIRONMENTS = {
     "v1": "stepfunctions 1.1.2, sagemaker 1.72.1",
     "v2": "stepfunctions 2.3.0, sagemaker 2.257.7, AWS CLI, playwright",
     "s3fs": "s3fs, pandas",
+    "elsewhere": "boto3, moto",
 }
 # A folder of tests runs with the second generation of the SDKs unless it is named here.
-FOLDERS = {"chapter": ("v1", "v2"), "sagemaker_sdk": ("v1", "v2"), "pandas": ("s3fs",)}
+FOLDERS = {"chapter": ("v1", "v2"), "sagemaker_sdk": ("v1", "v2"), "pandas": ("s3fs",), "elsewhere": ("elsewhere",)}
 # Two suites at once: they mostly wait for jobs and for the clients' own pauses.
 SUITES_AT_ONCE = 2
 
