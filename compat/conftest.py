@@ -73,12 +73,15 @@ class Server:
                     if not (file.parent / "exit.json").exists():
                         end()
 
-    def env(self):
+    def run(self, *words):
+        """What a command prints."""
+        ended = subprocess.run([BINARY, *words], capture_output=True, text=True)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    def env(self, *more):
         """What `eval "$(stepwell env)"` sets."""
-        lines = subprocess.run(
-            [BINARY, "env", "--endpoint", self.url, "--data", self.data, "--format", "dotenv"],
-            check=True, capture_output=True, text=True,
-        ).stdout
+        lines = self.run("env", "--endpoint", self.url, "--data", self.data, "--format", "dotenv", *more)
         return dict(line.split("=", 1) for line in lines.splitlines())
 
 

@@ -237,3 +237,14 @@ def test_secrets_are_sealed_and_in_no_log(server):
             assert text.encode() not in content, file
             assert base64.b64encode(text.encode()) not in content, file
     assert (server.data / "secrets.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_inactive_key_is_nobodys(server):
+    key = server.user("inactive", "AWSStepFunctionsReadOnlyAccess")
+    assert server.client("stepfunctions", key).list_state_machines()["stateMachines"] == []
+    iam = server.admin("iam")
+    iam.update_access_key(UserName="inactive", AccessKeyId=key[0], Status="Inactive")
+    assert refused(server.client("stepfunctions", key).list_state_machines) == ("UnrecognizedClientException", 400)
+    assert iam.list_access_keys(UserName="inactive")["AccessKeyMetadata"][0]["Status"] == "Inactive"
+    iam.update_access_key(UserName="inactive", AccessKeyId=key[0], Status="Active")
+    assert server.client("stepfunctions", key).list_state_machines()["stateMachines"] == []

@@ -67,6 +67,11 @@ impl Identity {
         }
     }
 
+    /// Whether it is the root user's key that whoever may read the vault has.
+    pub(crate) fn is_of_vault(&self) -> bool {
+        self.access_key.starts_with(ROOT_KEY)
+    }
+
     /// Whether its time is over.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| now >= end)

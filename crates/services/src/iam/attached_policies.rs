@@ -1,20 +1,23 @@
-//! Managed policies attached to roles. AWS's own (`arn:aws:iam::aws:policy/…`) can be attached
-//! without being stored here.
+//! Managed policies attached to roles, users and groups. AWS's own (`arn:aws:iam::aws:policy/…`) can be
+//! attached without being stored here.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-use super::list::{self, End};
-use super::{no_such_entity, policies, roles};
+use super::holder::{self, Holder};
+use super::list;
+use super::{no_such_entity, policies};
 use crate::{Caller, Context, Error};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Request {
-    role_name: String,
+    #[serde(alias = "RoleName", alias = "UserName", alias = "GroupName")]
+    holder: String,
     policy_arn: String,
 }
 
-pub(super) async fn attach_role_policy(
+pub(super) async fn attach<H: Holder>(
     context: &Context,
     caller: &Caller,
     request: Request,
@@ -22,25 +25,25 @@ pub(super) async fn attach_role_policy(
     if !policies::is_of_aws(&request.policy_arn) {
         policies::find(context, caller, &request.policy_arn).await?;
     }
-    roles::change(context, caller, &request.role_name, |role| {
-        if !role.attached.contains(&request.policy_arn) {
-            role.attached.push(request.policy_arn.clone());
+    holder::change::<H, _>(context, caller, &request.holder, |holder| {
+        if !holder.attached().contains(&request.policy_arn) {
+            holder.attached().push(request.policy_arn.clone());
         }
         Ok(())
     })
     .await
 }
 
-pub(super) async fn detach_role_policy(
+pub(super) async fn detach<H: Holder>(
     context: &Context,
     caller: &Caller,
     request: Request,
 ) -> Result<(), Error> {
     let arn = &request.policy_arn;
-    roles::change(context, caller, &request.role_name, |role| {
-        let place = role.attached.iter().position(|attached| attached == arn);
+    holder::change::<H, _>(context, caller, &request.holder, |holder| {
+        let place = holder.attached().iter().position(|attached| attached == arn);
         let place = place.ok_or_else(|| no_such_entity(format!("Policy {arn} was not found.")))?;
-        role.attached.remove(place);
+        holder.attached().remove(place);
         Ok(())
     })
     .await
@@ -49,39 +52,25 @@ pub(super) async fn detach_role_policy(
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ListRequest {
-    role_name: String,
+    #[serde(alias = "RoleName", alias = "UserName", alias = "GroupName")]
+    holder: String,
     marker: Option<String>,
     max_items: Option<usize>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct ListResponse {
-    attached_policies: Vec<Attached>,
-    #[serde(flatten)]
-    end: End,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Attached {
-    policy_name: String,
-    policy_arn: String,
-}
-
-pub(super) async fn list_attached_role_policies(
+pub(super) async fn list<H: Holder>(
     context: &Context,
     caller: &Caller,
     request: ListRequest,
-) -> Result<ListResponse, Error> {
-    let role = roles::find_role(context, caller, &request.role_name).await?.value;
-    let mut attached = role.attached;
+) -> Result<Value, Error> {
+    let mut holder = H::find(context, caller, &request.holder).await?.value;
+    let mut attached = holder.attached().clone();
     attached.sort();
     let (arns, end) =
         list::cut(attached, String::as_str, request.marker.as_deref(), request.max_items)?;
-    let shown = |arn: String| Attached {
-        policy_name: arn.rsplit('/').next().unwrap_or_default().to_owned(),
-        policy_arn: arn,
+    let shown = |arn: String| {
+        let name = arn.rsplit('/').next().unwrap_or_default().to_owned();
+        json!({ "PolicyName": name, "PolicyArn": arn })
     };
-    Ok(ListResponse { attached_policies: arns.into_iter().map(shown).collect(), end })
+    Ok(end.with("AttachedPolicies", arns.into_iter().map(shown).collect::<Vec<_>>()))
 }

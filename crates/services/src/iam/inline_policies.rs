@@ -1,28 +1,32 @@
-//! Inline policies of roles.
+//! Inline policies of roles, users and groups.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::document::{self, Kind};
-use super::list::{self, End};
-use super::{no_such_entity, roles};
+use super::holder::{self, Holder};
+use super::list;
+use super::no_such_entity;
 use crate::{Caller, Context, Error};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct PutRequest {
-    role_name: String,
+    #[serde(alias = "RoleName", alias = "UserName", alias = "GroupName")]
+    holder: String,
     policy_name: String,
     policy_document: String,
 }
 
-pub(super) async fn put_role_policy(
+pub(super) async fn put<H: Holder>(
     context: &Context,
     caller: &Caller,
     request: PutRequest,
 ) -> Result<(), Error> {
     document::check(&request.policy_document, Kind::Identity)?;
-    roles::change(context, caller, &request.role_name, |role| {
-        role.inline.insert(request.policy_name.clone(), request.policy_document.clone());
+    holder::change::<H, _>(context, caller, &request.holder, |holder| {
+        let (name, document) = (request.policy_name.clone(), request.policy_document.clone());
+        holder.inline().insert(name, document);
         Ok(())
     })
     .await
@@ -31,70 +35,58 @@ pub(super) async fn put_role_policy(
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ByName {
-    role_name: String,
+    #[serde(alias = "RoleName", alias = "UserName", alias = "GroupName")]
+    holder: String,
     policy_name: String,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct GetResponse {
-    role_name: String,
-    policy_name: String,
-    policy_document: String,
-}
-
-pub(super) async fn get_role_policy(
+pub(super) async fn get<H: Holder>(
     context: &Context,
     caller: &Caller,
     request: ByName,
-) -> Result<GetResponse, Error> {
-    let role = roles::find_role(context, caller, &request.role_name).await?.value;
-    let text = role.inline.get(&request.policy_name).ok_or_else(|| missing(&request))?;
-    let policy_document = document::shown(text);
-    let ByName { role_name, policy_name } = request;
-    Ok(GetResponse { role_name, policy_name, policy_document })
+) -> Result<Value, Error> {
+    let mut holder = H::find(context, caller, &request.holder).await?.value;
+    let text = holder.inline().get(&request.policy_name).ok_or_else(|| missing::<H>(&request))?;
+    Ok(json!({
+        H::MEMBER: request.holder,
+        "PolicyName": request.policy_name,
+        "PolicyDocument": document::shown(text),
+    }))
 }
 
-pub(super) async fn delete_role_policy(
+pub(super) async fn delete<H: Holder>(
     context: &Context,
     caller: &Caller,
     request: ByName,
 ) -> Result<(), Error> {
-    roles::change(context, caller, &request.role_name, |role| {
-        role.inline.remove(&request.policy_name).map(|_| ()).ok_or_else(|| missing(&request))
+    holder::change::<H, _>(context, caller, &request.holder, |holder| {
+        holder.inline().remove(&request.policy_name).map(drop).ok_or_else(|| missing::<H>(&request))
     })
     .await
 }
 
-fn missing(request: &ByName) -> Error {
-    let name = &request.policy_name;
-    no_such_entity(format!("The role policy with name {name} cannot be found."))
+fn missing<H: Holder>(request: &ByName) -> Error {
+    let (kind, name) = (H::WORD, &request.policy_name);
+    no_such_entity(format!("The {kind} policy with name {name} cannot be found."))
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ListRequest {
-    role_name: String,
+    #[serde(alias = "RoleName", alias = "UserName", alias = "GroupName")]
+    holder: String,
     marker: Option<String>,
     max_items: Option<usize>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct ListResponse {
-    policy_names: Vec<String>,
-    #[serde(flatten)]
-    end: End,
-}
-
-pub(super) async fn list_role_policies(
+pub(super) async fn list<H: Holder>(
     context: &Context,
     caller: &Caller,
     request: ListRequest,
-) -> Result<ListResponse, Error> {
-    let role = roles::find_role(context, caller, &request.role_name).await?.value;
-    let names: Vec<String> = role.inline.into_keys().collect();
-    let (policy_names, end) =
+) -> Result<Value, Error> {
+    let mut holder = H::find(context, caller, &request.holder).await?.value;
+    let names: Vec<String> = holder.inline().keys().cloned().collect();
+    let (names, end) =
         list::cut(names, String::as_str, request.marker.as_deref(), request.max_items)?;
-    Ok(ListResponse { policy_names, end })
+    Ok(end.with("PolicyNames", names))
 }

@@ -1,6 +1,7 @@
 //! IAM's pages: `Marker`, `MaxItems`, `IsTruncated`.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::{Error, page};
 
@@ -11,6 +12,15 @@ pub(super) struct End {
     is_truncated: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     marker: Option<String>,
+}
+
+impl End {
+    /// The answer: a page's items and its end.
+    pub(super) fn with(self, member: &str, items: impl Serialize) -> Value {
+        let mut answer = json!(self);
+        answer[member] = json!(items);
+        answer
+    }
 }
 
 /// Cuts a page out of items that are in the order of their names.

@@ -5,15 +5,21 @@
 mod access_keys;
 mod administrator;
 mod attached_policies;
+mod boundaries;
 mod document;
+mod groups;
 pub mod guard;
+mod holder;
 mod inline_policies;
+mod instance_profiles;
 mod list;
 mod managed;
 mod policies;
 pub mod policy;
 mod policy_versions;
 mod roles;
+mod service_linked;
+mod simulate;
 mod tags;
 mod users;
 mod vault;
@@ -27,6 +33,8 @@ use crate::{Error, Service};
 
 pub(crate) use access_keys::user_of_key;
 pub use administrator::{GivenKey, administrator};
+use groups::Group;
+pub(crate) use policies::policy_text;
 pub(crate) use roles::find_role;
 pub(crate) use vault::ROOT_KEY;
 pub use vault::Vault;
@@ -41,16 +49,22 @@ pub static SERVICE: Service = Service {
         &operation!("UpdateRole", roles::update_role),
         &operation!("UpdateAssumeRolePolicy", roles::update_assume_role_policy),
         &operation!("DeleteRole", roles::delete_role),
-        &operation!("PutRolePolicy", inline_policies::put_role_policy),
-        &operation!("GetRolePolicy", inline_policies::get_role_policy),
-        &operation!("ListRolePolicies", inline_policies::list_role_policies),
-        &operation!("DeleteRolePolicy", inline_policies::delete_role_policy),
-        &operation!("AttachRolePolicy", attached_policies::attach_role_policy),
-        &operation!("DetachRolePolicy", attached_policies::detach_role_policy),
-        &operation!("ListAttachedRolePolicies", attached_policies::list_attached_role_policies),
-        &operation!("TagRole", tags::tag_role),
-        &operation!("UntagRole", tags::untag_role),
-        &operation!("ListRoleTags", tags::list_role_tags),
+        &operation!("UpdateRoleDescription", roles::update_role_description),
+        &operation!("PutRolePolicy", inline_policies::put::<Role>),
+        &operation!("GetRolePolicy", inline_policies::get::<Role>),
+        &operation!("ListRolePolicies", inline_policies::list::<Role>),
+        &operation!("DeleteRolePolicy", inline_policies::delete::<Role>),
+        &operation!("AttachRolePolicy", attached_policies::attach::<Role>),
+        &operation!("DetachRolePolicy", attached_policies::detach::<Role>),
+        &operation!("ListAttachedRolePolicies", attached_policies::list::<Role>),
+        &operation!("PutRolePermissionsBoundary", boundaries::put::<Role>),
+        &operation!("DeleteRolePermissionsBoundary", boundaries::delete::<Role>),
+        &operation!("TagRole", tags::tag::<Role>),
+        &operation!("UntagRole", tags::untag::<Role>),
+        &operation!("ListRoleTags", tags::list::<Role>),
+        &operation!("CreateServiceLinkedRole", service_linked::create),
+        &operation!("DeleteServiceLinkedRole", service_linked::delete),
+        &operation!("GetServiceLinkedRoleDeletionStatus", service_linked::status),
         &operation!("CreatePolicy", policies::create_policy),
         &operation!("GetPolicy", policies::get_policy),
         &operation!("ListPolicies", policies::list_policies),
@@ -67,6 +81,41 @@ pub static SERVICE: Service = Service {
         &operation!("GetUser", users::get_user),
         &operation!("ListUsers", users::list_users),
         &operation!("DeleteUser", users::delete_user),
+        &operation!("PutUserPolicy", inline_policies::put::<User>),
+        &operation!("GetUserPolicy", inline_policies::get::<User>),
+        &operation!("ListUserPolicies", inline_policies::list::<User>),
+        &operation!("DeleteUserPolicy", inline_policies::delete::<User>),
+        &operation!("AttachUserPolicy", attached_policies::attach::<User>),
+        &operation!("DetachUserPolicy", attached_policies::detach::<User>),
+        &operation!("ListAttachedUserPolicies", attached_policies::list::<User>),
+        &operation!("PutUserPermissionsBoundary", boundaries::put::<User>),
+        &operation!("DeleteUserPermissionsBoundary", boundaries::delete::<User>),
+        &operation!("TagUser", tags::tag::<User>),
+        &operation!("UntagUser", tags::untag::<User>),
+        &operation!("ListUserTags", tags::list::<User>),
+        &operation!("CreateGroup", groups::create),
+        &operation!("GetGroup", groups::get),
+        &operation!("ListGroups", groups::list),
+        &operation!("ListGroupsForUser", groups::list),
+        &operation!("AddUserToGroup", groups::add_user),
+        &operation!("RemoveUserFromGroup", groups::remove_user),
+        &operation!("DeleteGroup", groups::delete),
+        &operation!("PutGroupPolicy", inline_policies::put::<Group>),
+        &operation!("GetGroupPolicy", inline_policies::get::<Group>),
+        &operation!("ListGroupPolicies", inline_policies::list::<Group>),
+        &operation!("DeleteGroupPolicy", inline_policies::delete::<Group>),
+        &operation!("AttachGroupPolicy", attached_policies::attach::<Group>),
+        &operation!("DetachGroupPolicy", attached_policies::detach::<Group>),
+        &operation!("ListAttachedGroupPolicies", attached_policies::list::<Group>),
+        &operation!("CreateInstanceProfile", instance_profiles::create),
+        &operation!("GetInstanceProfile", instance_profiles::get),
+        &operation!("ListInstanceProfiles", instance_profiles::list),
+        &operation!("ListInstanceProfilesForRole", instance_profiles::list),
+        &operation!("AddRoleToInstanceProfile", instance_profiles::add_role),
+        &operation!("RemoveRoleFromInstanceProfile", instance_profiles::remove_role),
+        &operation!("DeleteInstanceProfile", instance_profiles::delete),
+        &operation!("SimulatePrincipalPolicy", simulate::principal),
+        &operation!("SimulateCustomPolicy", simulate::custom),
         &operation!("CreateAccessKey", access_keys::create_access_key),
         &operation!("ListAccessKeys", access_keys::list_access_keys),
         &operation!("UpdateAccessKey", access_keys::update_access_key),

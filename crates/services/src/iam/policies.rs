@@ -125,6 +125,20 @@ pub(super) async fn find(
     found.filter(|found| found.value.arn == policy_arn).ok_or_else(|| missing(policy_arn))
 }
 
+/// The text of a managed policy in its version in force.
+///
+/// # Errors
+/// `NoSuchEntity`.
+pub(crate) async fn policy_text(
+    context: &Context,
+    caller: &Caller,
+    policy_arn: &str,
+) -> Result<String, Error> {
+    let policy = find(context, caller, policy_arn).await?.value;
+    let version = policy.versions.into_iter().find(|one| one.number == policy.default_version);
+    version.map(|version| version.document).ok_or_else(|| missing(policy_arn))
+}
+
 /// Changes a policy.
 pub(super) async fn change<R>(
     context: &Context,

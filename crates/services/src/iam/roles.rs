@@ -203,6 +203,13 @@ pub(super) async fn change<R>(
     ROLES.update(context, &found.key, change).await?.ok_or_else(|| missing(name))
 }
 
+impl Role {
+    /// As other kinds' answers show it.
+    pub(super) fn shown(self) -> serde_json::Value {
+        json!(Shown::from(self))
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ByName {
@@ -276,6 +283,25 @@ pub(super) async fn update_role(
         Ok(())
     })
     .await
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct DescriptionRequest {
+    role_name: String,
+    description: String,
+}
+
+pub(super) async fn update_role_description(
+    context: &Context,
+    caller: &Caller,
+    request: DescriptionRequest,
+) -> Result<RoleResponse, Error> {
+    let role = change(context, caller, &request.role_name, |role| {
+        role.description = Some(request.description.clone());
+        Ok(role.clone())
+    });
+    Ok(RoleResponse { role: role.await?.into() })
 }
 
 #[derive(Deserialize)]

@@ -1,9 +1,10 @@
-//! Tags of roles and policies.
+//! Tags of roles, users and policies.
 
 use serde::{Deserialize, Serialize};
 
+use super::holder::{self, Bounded};
 use super::list::{self, End};
-use super::{Tag, policies, roles};
+use super::{Tag, policies};
 use crate::{Caller, Context, Error};
 
 fn merge(tags: &mut Vec<Tag>, new: &[Tag]) -> Result<(), Error> {
@@ -20,36 +21,38 @@ fn merge(tags: &mut Vec<Tag>, new: &[Tag]) -> Result<(), Error> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct TagRole {
-    role_name: String,
+pub(super) struct TagHolder {
+    #[serde(alias = "RoleName", alias = "UserName")]
+    holder: String,
     tags: Vec<Tag>,
 }
 
-pub(super) async fn tag_role(
+pub(super) async fn tag<H: Bounded>(
     context: &Context,
     caller: &Caller,
-    request: TagRole,
+    request: TagHolder,
 ) -> Result<(), Error> {
-    let change = roles::change(context, caller, &request.role_name, |role| {
-        merge(&mut role.tags, &request.tags)
-    });
-    change.await
+    holder::change::<H, _>(context, caller, &request.holder, |holder| {
+        merge(holder.tags(), &request.tags)
+    })
+    .await
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct UntagRole {
-    role_name: String,
+pub(super) struct UntagHolder {
+    #[serde(alias = "RoleName", alias = "UserName")]
+    holder: String,
     tag_keys: Vec<String>,
 }
 
-pub(super) async fn untag_role(
+pub(super) async fn untag<H: Bounded>(
     context: &Context,
     caller: &Caller,
-    request: UntagRole,
+    request: UntagHolder,
 ) -> Result<(), Error> {
-    roles::change(context, caller, &request.role_name, |role| {
-        role.tags.retain(|tag| !request.tag_keys.contains(&tag.key));
+    holder::change::<H, _>(context, caller, &request.holder, |holder| {
+        holder.tags().retain(|tag| !request.tag_keys.contains(&tag.key));
         Ok(())
     })
     .await
@@ -57,10 +60,20 @@ pub(super) async fn untag_role(
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct ListRoleTags {
-    role_name: String,
+pub(super) struct ListHolderTags {
+    #[serde(alias = "RoleName", alias = "UserName")]
+    holder: String,
     marker: Option<String>,
     max_items: Option<usize>,
+}
+
+pub(super) async fn list<H: Bounded>(
+    context: &Context,
+    caller: &Caller,
+    request: ListHolderTags,
+) -> Result<TagsResponse, Error> {
+    let mut holder = H::find(context, caller, &request.holder).await?.value;
+    page(std::mem::take(holder.tags()), request.marker.as_deref(), request.max_items)
 }
 
 #[derive(Serialize)]
@@ -79,15 +92,6 @@ fn page(
     tags.sort_by(|one, other| one.key.cmp(&other.key));
     let (tags, end) = list::cut(tags, |tag| &tag.key, marker, max_items)?;
     Ok(TagsResponse { tags, end })
-}
-
-pub(super) async fn list_role_tags(
-    context: &Context,
-    caller: &Caller,
-    request: ListRoleTags,
-) -> Result<TagsResponse, Error> {
-    let role = roles::find_role(context, caller, &request.role_name).await?.value;
-    page(role.tags, request.marker.as_deref(), request.max_items)
 }
 
 #[derive(Deserialize)]

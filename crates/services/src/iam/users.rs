@@ -1,12 +1,13 @@
 //! Users.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use store::Scan;
 
 use super::list::{self, End};
 use super::{
-    Tag, USERS, User, access_keys, already_exists, arn, delete_conflict, key, no_such_entity, root,
-    seconds, unique_id,
+    Tag, USERS, User, access_keys, already_exists, arn, delete_conflict, groups, key,
+    no_such_entity, root, seconds, unique_id,
 };
 use crate::record::Found;
 use crate::{Caller, Context, Error};
@@ -36,8 +37,17 @@ struct Shown {
     user_id: String,
     arn: String,
     create_date: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permissions_boundary: Option<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tags: Vec<Tag>,
+}
+
+impl User {
+    /// As other kinds' answers show it.
+    pub(super) fn shown(self) -> Value {
+        json!(Shown::from(self))
+    }
 }
 
 impl From<User> for Shown {
@@ -48,6 +58,9 @@ impl From<User> for Shown {
             user_id: user.id,
             arn: user.arn,
             create_date: seconds(user.created_at),
+            permissions_boundary: user.boundary.map(
+                |arn| json!({ "PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn }),
+            ),
             tags: user.tags,
         }
     }
@@ -146,6 +159,15 @@ pub(super) async fn delete_user(
     let user = find(context, caller, request.user_name.as_deref()).await?;
     if !access_keys::of_user(context, &caller.account, &user.value.name).await?.is_empty() {
         return Err(delete_conflict("Cannot delete entity, must delete access keys first."));
+    }
+    if !user.value.attached.is_empty() {
+        return Err(delete_conflict("Cannot delete entity, must detach all policies first."));
+    }
+    if !user.value.inline.is_empty() {
+        return Err(delete_conflict("Cannot delete entity, must delete policies first."));
+    }
+    if !groups::of_user(context, &caller.account, &user.value.name).await?.is_empty() {
+        return Err(delete_conflict("Cannot delete entity, must remove users from group first."));
     }
     USERS.remove(context, &user.key).await
 }

@@ -1,8 +1,10 @@
 //! AssumeRole and GetSessionToken.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::credentials::{self, Credentials, Session};
+use crate::iam::policy::{Document, Kind};
 use crate::{Caller, Context, Error, iam};
 
 #[derive(Deserialize)]
@@ -11,6 +13,14 @@ pub(super) struct AssumeRequest {
     role_arn: String,
     role_session_name: String,
     duration_seconds: Option<i64>,
+    policy: Option<String>,
+    #[serde(default)]
+    policy_arns: Vec<Value>,
+    #[serde(default)]
+    tags: Vec<iam::Tag>,
+    #[serde(default)]
+    transitive_tag_keys: Vec<String>,
+    source_identity: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -18,6 +28,10 @@ pub(super) struct AssumeRequest {
 pub(super) struct AssumeResponse {
     credentials: Credentials,
     assumed_role_user: AssumedRoleUser,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packed_policy_size: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_identity: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -26,6 +40,12 @@ struct AssumedRoleUser {
     assumed_role_id: String,
     arn: String,
 }
+
+/// What one session hands to the next.
+const CHAINED_SECONDS_MAX: i64 = 3600;
+/// Letters of a session policy.
+const POLICY_LETTERS_MAX: usize = 2048;
+const TAGS_MAX: usize = 50;
 
 /// Credentials that act with a role, for an hour unless asked otherwise.
 pub(super) async fn assume_role(
@@ -61,17 +81,100 @@ pub(super) async fn assume_role(
             "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
         ));
     }
-    let session = &request.role_session_name;
+    let before = match caller.access_key.as_deref().filter(|id| id.starts_with("ASIA")) {
+        Some(id) => credentials::stored(context, id).await?,
+        None => None,
+    };
+    if caller.arn.contains(":assumed-role/") && before.is_some() && seconds > CHAINED_SECONDS_MAX {
+        return Err(Error::validation(
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining",
+        ));
+    }
+    let before = before.unwrap_or_default();
+    let (tags, transitive) = tags(&request, &before)?;
+    let (policies, packed_policy_size) = policies(context, &owner, &request).await?;
+    let name = &request.role_session_name;
     let partition = crate::arn::partition(&caller.region);
-    let arn = format!("arn:{partition}:sts::{account}:assumed-role/{}/{session}", role.name);
-    let session = Session { account: account.to_owned(), arn: arn.clone(), ..Session::default() };
-    Ok(AssumeResponse {
-        credentials: credentials::issue(context, session, seconds).await?,
-        assumed_role_user: AssumedRoleUser {
-            assumed_role_id: format!("{}:{}", role.id, request.role_session_name),
-            arn,
-        },
-    })
+    let arn = format!("arn:{partition}:sts::{account}:assumed-role/{}/{name}", role.name);
+    // Who somebody was at first, they stay.
+    let source_identity = before.source_identity.or(request.source_identity);
+    let session = Session {
+        account: account.to_owned(),
+        arn: arn.clone(),
+        policies,
+        tags,
+        transitive,
+        source_identity: source_identity.clone(),
+        ..Session::default()
+    };
+    let credentials = credentials::issue(context, session, seconds).await?;
+    let assumed_role_user = AssumedRoleUser { assumed_role_id: format!("{}:{name}", role.id), arn };
+    Ok(AssumeResponse { credentials, assumed_role_user, packed_policy_size, source_identity })
+}
+
+type Tags = Vec<(String, String)>;
+
+/// The session's tags, and which of them a further role takes over.
+fn tags(request: &AssumeRequest, before: &Session) -> Result<(Tags, Vec<String>), Error> {
+    let handed = |key: &str| before.transitive.iter().any(|known| known.eq_ignore_ascii_case(key));
+    let mut tags: Tags = before.tags.iter().filter(|(key, _)| handed(key)).cloned().collect();
+    for tag in &request.tags {
+        if handed(&tag.key) {
+            return Err(Error::new(
+                "InvalidParameterValue",
+                format!(
+                    "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session: {}",
+                    tag.key
+                ),
+            ));
+        }
+        if tags.iter().any(|(key, _)| key.eq_ignore_ascii_case(&tag.key)) {
+            return Err(Error::new(
+                "InvalidParameterValue",
+                "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+            ));
+        }
+        tags.push((tag.key.clone(), tag.value.clone()));
+    }
+    if tags.len() > TAGS_MAX {
+        return Err(Error::validation("a session has at most 50 tags"));
+    }
+    for key in &request.transitive_tag_keys {
+        if !tags.iter().any(|(known, _)| known == key) {
+            return Err(Error::new(
+                "InvalidParameterValue",
+                "The specified transitive tag key must be included in the requested tags.",
+            ));
+        }
+    }
+    Ok((tags, [&before.transitive[..], &request.transitive_tag_keys].concat()))
+}
+
+/// The session policies by name, and how much of their room they take, in percent.
+async fn policies(
+    context: &Context,
+    owner: &Caller,
+    request: &AssumeRequest,
+) -> Result<(Option<Vec<(String, String)>>, Option<usize>), Error> {
+    if request.policy.is_none() && request.policy_arns.is_empty() {
+        return Ok((None, None));
+    }
+    let mut policies = Vec::new();
+    for arn in request.policy_arns.iter().filter_map(|policy| policy["arn"].as_str()) {
+        policies.push((arn.to_owned(), iam::policy_text(context, owner, arn).await?));
+    }
+    let letters = request.policy.as_ref().map_or(0, |text| text.chars().count());
+    if letters > POLICY_LETTERS_MAX {
+        let message = "Packed size of session policies is larger than allowed";
+        return Err(Error::new("PackedPolicyTooLarge", message));
+    }
+    if let Some(text) = &request.policy {
+        if let Err(problem) = Document::parse(text, Kind::Identity) {
+            return Err(Error::new("MalformedPolicyDocument", problem.message));
+        }
+        policies.push(("the session policy".to_owned(), text.clone()));
+    }
+    Ok((Some(policies), Some((100 * letters).div_ceil(POLICY_LETTERS_MAX))))
 }
 
 #[derive(Deserialize)]
@@ -92,6 +195,10 @@ pub(super) async fn get_session_token(
     caller: &Caller,
     request: SessionRequest,
 ) -> Result<SessionResponse, Error> {
+    if caller.access_key.as_deref().is_some_and(|id| id.starts_with("ASIA")) {
+        let message = "Cannot call GetSessionToken with session credentials";
+        return Err(Error::new("AccessDenied", message).with_status(403));
+    }
     let seconds = request.duration_seconds.unwrap_or(43_200);
     let (account, arn) = (caller.account.clone(), caller.arn.clone());
     let session = Session { account, arn, own: true, ..Session::default() };

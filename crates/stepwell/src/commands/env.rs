@@ -5,7 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
+use serde_json::json;
+use services::iam::Vault;
+use services::iam::guard::Mode;
+use stepwell_sdk::Client;
+use stepwell_sdk::client::Credentials;
 
+use crate::client::block_on;
 use crate::config::{Config, ServerFlags};
 
 /// SDK versions that work together: today's plain `pip install stepfunctions` resolves to a `sagemaker`
@@ -49,6 +55,9 @@ pub struct Flags {
     /// The region [default: us-east-1]
     #[arg(long, default_value = "us-east-1")]
     region: String,
+    /// Act with this role, for as long as its sessions last: asks the running server
+    #[arg(long, value_name = "NAME")]
+    role: Option<String>,
     /// How the variables are written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -58,10 +67,61 @@ pub struct Flags {
 pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
     let config = Config::load(&ServerFlags { data: flags.data.clone(), ..ServerFlags::default() })?;
     let endpoint = flags.endpoint.clone().unwrap_or_else(|| format!("http://{}", config.listen));
-    for (name, value) in variables(&config, &endpoint, &flags.region)? {
+    let mut variables = variables(&config, &endpoint, &flags.region)?;
+    if let Some(role) = &flags.role {
+        let session = block_on(session(&config, &endpoint, &flags.region, role))?;
+        for (name, value) in session {
+            variables.retain(|(known, _)| *known != name);
+            variables.push((name, value));
+        }
+    } else if config.iam.mode == Mode::Enforce {
+        // Keys that nobody made are refused: whatever the shell has is better.
+        variables
+            .retain(|(name, _)| !name.starts_with("AWS_ACCESS") && !name.starts_with("AWS_SECRET"));
+    }
+    for (name, value) in variables {
         println!("{}", line(flags.format, &name, &value));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The credentials of a session of the role, made with the key in the data folder: whoever may read it may
+/// take any role that a service here may take.
+async fn session(
+    config: &Config,
+    endpoint: &str,
+    region: &str,
+    role: &str,
+) -> anyhow::Result<Vec<(String, String)>> {
+    let vault = Vault::read(&config.data)
+        .with_context(|| format!("no server has run on `{}` yet", config.data.display()))?;
+    let (id, secret) = vault.root_key(&config.account);
+    let client = Client::builder()
+        .endpoint(endpoint)
+        .region(region)
+        .credentials(Credentials::new(id, secret))
+        .build()?;
+    let found = client.call("iam", "GetRole", json!({ "RoleName": role })).await?;
+    let found = &found["Role"];
+    let asked = json!({
+        "RoleArn": found["Arn"],
+        "RoleSessionName": "SageMaker",
+        "DurationSeconds": found["MaxSessionDuration"],
+    });
+    let assumed = client.call("sts", "AssumeRole", asked).await?;
+    let named = [
+        ("AWS_ACCESS_KEY_ID", "AccessKeyId"),
+        ("AWS_SECRET_ACCESS_KEY", "SecretAccessKey"),
+        ("AWS_SESSION_TOKEN", "SessionToken"),
+    ];
+    let value = |member: &str| assumed["Credentials"][member].as_str().map(str::to_owned);
+    named
+        .into_iter()
+        .map(|(name, member)| {
+            let value = value(member).with_context(|| format!("the answer has no {member}"))?;
+            Ok((name.to_owned(), value))
+        })
+        .collect()
 }
 
 /// The variables, and the files they name.

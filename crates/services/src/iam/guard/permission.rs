@@ -63,6 +63,7 @@ const NEW_ROLE: &str = ":iam::{account}:role{Path}{RoleName}";
 const USER: &str = ":iam::{account}:user/{UserName}";
 const NEW_USER: &str = ":iam::{account}:user{Path}{UserName}";
 const GROUP: &str = ":iam::{account}:group/{GroupName}";
+const PROFILE: &str = ":iam::{account}:instance-profile/{InstanceProfileName}";
 const LOG_GROUP: &str = "log-group:{logGroupName}:log-stream:";
 const LOG_STREAM: &str = "log-group:{logGroupName}:log-stream:{logStreamName}";
 
@@ -155,6 +156,17 @@ const RULES: &[Rule] = &[
     rule("iam", "DetachRolePolicy", "", ROLE),
     rule("iam", "AttachUserPolicy", "", USER),
     rule("iam", "DetachUserPolicy", "", USER),
+    rule("iam", "CreateGroup", "", ":iam::{account}:group{Path}{GroupName}"),
+    rule("iam", "AttachGroupPolicy", "", GROUP),
+    rule("iam", "DetachGroupPolicy", "", GROUP),
+    rule("iam", "AddUserToGroup", "", GROUP),
+    rule("iam", "RemoveUserFromGroup", "", GROUP),
+    rule("iam", "CreateInstanceProfile", "", ":iam::{account}:instance-profile{Path}{InstanceProfileName}"),
+    rule("iam", "AddRoleToInstanceProfile", "", PROFILE),
+    rule("iam", "RemoveRoleFromInstanceProfile", "", PROFILE),
+    rule("iam", "CreateServiceLinkedRole", "", ":iam::{account}:role/aws-service-role/{AWSServiceName}/*"),
+    rule("iam", "DeleteServiceLinkedRole", "", ":iam::{account}:role/aws-service-role/*/{RoleName}"),
+    rule("iam", "GetServiceLinkedRoleDeletionStatus", "", "*"),
     rule("iam", "SimulateCustomPolicy", "", "*"),
     rule("iam", "SimulatePrincipalPolicy", "", "{PolicySourceArn}"),
 
@@ -246,6 +258,7 @@ fn named(service: &str, caller: &Caller, members: &Value) -> Option<String> {
     let template = match service {
         "s3" if has("Key") => OBJECT,
         "s3" => BUCKET,
+        "iam" if has("InstanceProfileName") => PROFILE,
         "iam" if has("RoleName") => ROLE,
         "iam" if has("UserName") => USER,
         "iam" if has("GroupName") => GROUP,
@@ -365,7 +378,12 @@ fn request_keys(service: &str, members: &Value) -> Vec<(String, Vec<String>)> {
         "iam" => {
             &[("iam:PolicyARN", "PolicyArn"), ("iam:PermissionsBoundary", "PermissionsBoundary")]
         }
-        "sts" => &[("sts:ExternalId", "ExternalId"), ("sts:RoleSessionName", "RoleSessionName")],
+        "sts" => &[
+            ("sts:ExternalId", "ExternalId"),
+            ("sts:RoleSessionName", "RoleSessionName"),
+            ("sts:SourceIdentity", "SourceIdentity"),
+            ("sts:DurationSeconds", "DurationSeconds"),
+        ],
         _ => &[],
     };
     for (key, member) in own {

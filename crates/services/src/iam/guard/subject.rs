@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::compiled;
 use crate::iam::policy::{Keys, Kind, Named, Policies, Principal, Request, decide};
-use crate::iam::{POLICIES, Role, USERS, key, managed, roles};
+use crate::iam::{POLICIES, Role, USERS, groups, key, managed, roles};
 use crate::{Caller, Context, Error};
 
 /// A role or user with its policies compiled.
@@ -160,6 +160,13 @@ async fn of_user(
                 keys.set(&format!("aws:PrincipalTag/{}", tag.key), &*tag.value);
             }
             policies.identity = attached(context, account, &user.value.attached).await?;
+            for group in groups::of_user(context, account, name).await? {
+                policies.identity.extend(attached(context, account, &group.attached).await?);
+                let inline = group.inline.iter();
+                policies
+                    .identity
+                    .extend(inline.filter_map(|(name, text)| compiled(name, text, Kind::Identity)));
+            }
             let inline = user.value.inline.iter();
             policies
                 .identity
