@@ -42,7 +42,10 @@ ENVIRONMENTS = {
     "elsewhere": "boto3, moto",
 }
 # A folder of tests runs with the second generation of the SDKs unless it is named here.
-FOLDERS = {"chapter": ("v1", "v2"), "sagemaker_sdk": ("v1", "v2"), "pandas": ("s3fs",), "elsewhere": ("elsewhere",)}
+FOLDERS = {
+    "chapter": ("v1", "v2"), "notebook": ("v1", "v2"), "sagemaker_sdk": ("v1", "v2"), "pandas": ("s3fs",),
+    "elsewhere": ("elsewhere",),
+}
 # Two suites at once: they mostly wait for jobs and for the clients' own pauses.
 SUITES_AT_ONCE = 2
 

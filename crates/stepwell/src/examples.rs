@@ -6,6 +6,7 @@ Examples:
   stepwell serve                                  serve on http://127.0.0.1:4566, data in ./.stepwell
   eval \"$(stepwell env)\"                          point this shell's AWS clients at the server
   stepwell run hello.asl.json --input '{\"a\": 1}'  run a state machine without a server
+  stepwell watch EXECUTION_ARN                    its picture, live
   stepwell history EXECUTION_ARN                  what an execution did";
 
 pub const SERVE: &str = "\
@@ -50,6 +51,17 @@ pub const HISTORY: &str = "\
 Examples:
   stepwell history arn:aws:states:us-east-1:000000000000:execution:hello:one
   stepwell history EXECUTION_ARN --reverse --limit 5  the newest five events";
+
+pub const GRAPH: &str = "\
+Examples:
+  stepwell graph hello.asl.json                       in the terminal
+  stepwell graph hello.asl.json -o hello.svg          or hello.mmd, hello.txt, hello.json
+  stepwell graph EXECUTION_ARN -o run.svg             with how far it has come";
+
+pub const WATCH: &str = "\
+Examples:
+  stepwell watch arn:aws:states:us-east-1:000000000000:execution:hello:one
+  stepwell watch \"$(stepwell start hello)\"";
 
 pub const STOP: &str = "\
 Examples:

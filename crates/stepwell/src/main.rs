@@ -70,6 +70,16 @@ enum Command {
     /// Show an execution's events
     #[command(after_long_help = examples::HISTORY)]
     History(commands::history::Flags),
+    /// Draw a state machine from a file or a server, or an execution
+    ///
+    /// Boxes and lines in the terminal; SVG, Mermaid or coordinates in a file. A file needs no server.
+    #[command(after_long_help = examples::GRAPH)]
+    Graph(commands::graph::Flags),
+    /// Watch an execution's picture until it ends
+    ///
+    /// The exit status is 0 when the execution succeeded, 1 when it did not.
+    #[command(after_long_help = examples::WATCH)]
+    Watch(commands::watch::Flags),
     /// Stop an execution
     #[command(after_long_help = examples::STOP)]
     Stop(commands::stop::Flags),
@@ -124,6 +134,8 @@ fn main() -> ExitCode {
         Command::Describe(flags) => commands::describe::run(&flags),
         Command::List(flags) => commands::list::run(&flags),
         Command::History(flags) => commands::history::run(&flags),
+        Command::Graph(flags) => commands::graph::run(&flags),
+        Command::Watch(flags) => commands::watch::run(&flags),
         Command::Stop(flags) => commands::stop::run(&flags),
         Command::Logs(flags) => commands::logs::run(&flags),
         Command::Validate(flags) => commands::validate::run(&flags),

@@ -75,6 +75,11 @@ pub enum ConfigError {
         /// The services there are.
         known: String,
     },
+    /// A picture was asked of AWS.
+    #[error(
+        "AWS draws no pictures; a Stepwell server does\n  hint: start one (`stepwell serve`) and set AWS_ENDPOINT_URL=http://127.0.0.1:4566"
+    )]
+    NoServer,
     /// The trusted certificates cannot be read.
     #[error("cannot read the trusted certificates{}: {reason}", .path.as_ref().map(|path| format!(" in `{}`", path.display())).unwrap_or_default())]
     Certificates {

@@ -88,6 +88,12 @@ impl Client {
         ClientBuilder { wishes: Wishes::default() }
     }
 
+    /// The same client, sharing no connection with this one.
+    pub(crate) fn with_own_connections(&self) -> Client {
+        let (config, transport) = (self.inner.config.clone(), Transport::new());
+        Client { inner: Arc::new(Inner { config, transport }) }
+    }
+
     /// The region requests are signed for.
     pub fn region(&self) -> &str {
         &self.inner.config.region
@@ -198,6 +204,36 @@ impl Client {
                 _ => return Ok(found),
             }
         }
+    }
+
+    /// Has a Stepwell server draw a state machine or an execution: `definition`, `executionArn` or
+    /// `stateMachineArn`, and `format`: `svg`, `text`, `ansi`, `mermaid` or `json`.
+    ///
+    /// # Errors
+    /// [`ConfigError::NoServer`] when this client speaks to AWS, which draws nothing; else as
+    /// [`call`](Client::call).
+    pub async fn draw(&self, request: Value) -> Result<String, Error> {
+        let service = Service::named("stepfunctions").expect("in the table");
+        if self.inner.config.endpoint_of(service).is_none() {
+            return Err(ConfigError::NoServer.into());
+        }
+        let call = Call {
+            service,
+            operation: "graph",
+            method: "POST",
+            host_prefix: "",
+            bucket: None,
+            path: "/_stepwell/graph".to_owned(),
+            query: Vec::new(),
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            payload: Payload::Bytes(request.to_string().into()),
+        };
+        let answer = self.send(call).await?;
+        String::from_utf8(answer.into_body().into()).map_err(|error| Error::Answer {
+            service: "stepfunctions".to_owned(),
+            operation: "graph".to_owned(),
+            reason: error.to_string(),
+        })
     }
 
     /// Asks an endpoint for a prediction.

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::{Progress, text};
+use super::{Picture, Progress, text};
 use crate::Error;
 use crate::client::Client;
 use crate::log;
@@ -211,7 +211,8 @@ impl Execution {
             .await
     }
 
-    /// How far each state is: its status, how long it took, how often it was tried. It prints as a list.
+    /// How far each state is: its status, how long it took, how often it was tried. It prints as a list,
+    /// shows itself in a notebook, and is an image or a file by its [`picture`](Progress::picture).
     ///
     /// # Errors
     /// As [`describe`](Execution::describe).
@@ -221,7 +222,8 @@ impl Execution {
         request["includeExecutionData"] = false.into();
         let all =
             self.client.call_all("stepfunctions", "GetExecutionHistory", request, "events", 25_000);
-        Ok(Progress::new(&self.definition, &all.await?, crate::client::now()))
+        let progress = Progress::new(&self.definition, &all.await?, crate::client::now());
+        Ok(progress.with_picture(Picture::new(Some(&self.client), self.request())))
     }
 
     fn request(&self) -> Value {

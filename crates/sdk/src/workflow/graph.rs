@@ -3,9 +3,13 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-/// A picture of a workflow's states and the ways between them. It prints as text with Unicode boxes.
+use super::Picture;
+use crate::client::Client;
+
+/// A picture of a workflow's states and the ways between them. It prints as text with Unicode boxes,
+/// without asking anyone; a server draws it better, as its [`picture`](Graph::picture).
 ///
 /// ```
 /// use stepwell_sdk::steps::{Chain, Pass, Succeed};
@@ -19,11 +23,23 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Graph {
     definition: Value,
+    picture: Picture,
 }
 
 impl Graph {
-    pub(super) fn new(definition: Value) -> Self {
-        Graph { definition }
+    pub(super) fn new(definition: Value, client: Option<&Client>) -> Self {
+        let picture = Picture::new(client, json!({ "definition": definition }));
+        Graph { definition, picture }
+    }
+
+    /// The picture as a Stepwell server draws it.
+    pub fn picture(&self) -> &Picture {
+        &self.picture
+    }
+
+    /// Shows itself in a Jupyter notebook of Rust (evcxr): as an image if there is a server, else as text.
+    pub fn evcxr_display(&self) {
+        self.picture.display(&self.to_string());
     }
 }
 

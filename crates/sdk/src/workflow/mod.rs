@@ -3,6 +3,7 @@
 mod cloudformation;
 mod execution;
 mod graph;
+mod picture;
 mod progress;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 pub use execution::{Execution, ExecutionDescription, ExecutionStatus};
 pub use graph::Graph;
+pub use picture::Picture;
 pub use progress::{Progress, StateProgress, StateStatus};
 
 use crate::Error;
@@ -239,7 +241,8 @@ impl<State> Workflow<State> {
         cloudformation::template(&self.name, &self.role, &self.definition(), description)
     }
 
-    /// A picture of the states and the ways between them; it prints as text.
+    /// A picture of the states and the ways between them. It prints as text, shows itself in a notebook,
+    /// and is an image, a file or Mermaid by its [`picture`](Graph::picture).
     ///
     /// ```
     /// use stepwell_sdk::{Workflow, steps::Pass};
@@ -248,9 +251,36 @@ impl<State> Workflow<State> {
     /// println!("{}", workflow.render_graph());
     /// # Ok::<(), stepwell_sdk::steps::BuildError>(())
     /// ```
-    pub fn render_graph(&self) -> Graph {
-        Graph::new(self.definition())
+    pub fn render_graph(&self) -> Graph
+    where
+        State: Server,
+    {
+        Graph::new(self.definition(), self.state.client())
     }
+}
+
+/// What a workflow knows of servers.
+pub trait Server: private::Sealed {
+    #[doc(hidden)]
+    fn client(&self) -> Option<&Client>;
+}
+
+impl Server for Draft {
+    fn client(&self) -> Option<&Client> {
+        None
+    }
+}
+
+impl Server for Live {
+    fn client(&self) -> Option<&Client> {
+        Some(&self.client)
+    }
+}
+
+mod private {
+    pub trait Sealed {}
+    impl Sealed for super::Draft {}
+    impl Sealed for super::Live {}
 }
 
 impl Workflow<Live> {

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::Picture;
+
 /// How far each state of an execution is. It prints as a list, one line a state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
     /// The states in the order of the definition, those inside others after them.
     pub states: Vec<StateProgress>,
+    picture: Picture,
 }
 
 /// How far one state is.
@@ -72,7 +75,21 @@ impl Progress {
             let end = if running { now.as_secs_f64() } else { end };
             state.duration = Duration::try_from_secs_f64((end - start).max(0.0)).ok();
         }
-        Progress { states }
+        Progress { states, picture: Picture::default() }
+    }
+
+    pub(super) fn with_picture(self, picture: Picture) -> Progress {
+        Progress { picture, ..self }
+    }
+
+    /// The execution's picture as a Stepwell server draws it, as far as it has come when it is asked for.
+    pub fn picture(&self) -> &Picture {
+        &self.picture
+    }
+
+    /// Shows itself in a Jupyter notebook of Rust (evcxr): as an image if there is a server, else as a list.
+    pub fn evcxr_display(&self) {
+        self.picture.display(&self.to_string());
     }
 
     /// The states entered and not left.

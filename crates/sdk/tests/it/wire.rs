@@ -232,6 +232,7 @@ async fn a_workflow_is_created_executed_and_watched() {
               "stateExitedEventDetails": { "name": "Train Step" } },
         ] })
         .to_string()),
+        "" if asked.path == "/_stepwell/graph" => ok("<svg/>"),
         other => refused(400, "UnknownOperationException", other),
     })
     .await;
@@ -261,6 +262,24 @@ async fn a_workflow_is_created_executed_and_watched() {
     assert_eq!(progress.states[0].duration.unwrap().as_secs(), 2);
     assert_eq!(progress.states[1].status, StateStatus::NotStarted);
     assert_eq!(execution.events(1).await.unwrap().len(), 1);
+
+    // Pictures are drawn by the server, each in the form that is asked for.
+    assert_eq!(workflow.render_graph().picture().svg().await.unwrap(), "<svg/>");
+    let sent = fake.asked().last().unwrap().json();
+    assert_eq!((&sent["format"], &sent["definition"]), (&json!("svg"), &workflow.definition()));
+    let folder = tempfile::tempdir().unwrap();
+    for (file, format) in
+        [("a.svg", "svg"), ("a.mmd", "mermaid"), ("a.json", "json"), ("a", "text")]
+    {
+        progress.picture().save(folder.path().join(file)).await.unwrap();
+        let sent = fake.asked().last().unwrap().json();
+        assert_eq!(sent, json!({ "executionArn": execution.arn(), "format": format }));
+        assert_eq!(std::fs::read_to_string(folder.path().join(file)).unwrap(), "<svg/>");
+    }
+    // In a notebook, where nothing can be awaited.
+    let graph = workflow.render_graph();
+    tokio::task::spawn_blocking(move || graph.evcxr_display()).await.unwrap();
+    assert_eq!(fake.asked().last().unwrap().json()["format"], "svg");
 }
 
 #[tokio::test]

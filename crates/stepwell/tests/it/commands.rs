@@ -203,6 +203,53 @@ fn the_log_of_a_job() {
 }
 
 #[test]
+fn graph_draws_files_and_executions() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), "hello.asl.json", &hello());
+    let (status, drawn, error) = run(&["graph", &file]);
+    assert_eq!(status, 0, "{error}");
+    assert!(drawn.contains("│ Hello   │") && !drawn.contains('\x1b'), "{drawn}");
+    let out = |ending: &str| folder.path().join(format!("out.{ending}")).display().to_string();
+    for (ending, begins) in
+        [("svg", "<svg "), ("mmd", "flowchart TD"), ("txt", &drawn[..]), ("json", "{")]
+    {
+        let (status, printed, error) = run(&["graph", &file, "-o", &out(ending)]);
+        assert_eq!((status, printed.as_str()), (0, ""), "{error}");
+        let written = std::fs::read_to_string(out(ending)).unwrap();
+        assert!(written.starts_with(begins), "{written}");
+    }
+    let (status, _, error) = run(&["graph", &file, "-o", &out("png")]);
+    assert!(status == 2 && error.contains(".svg"), "{error}");
+
+    let server = Server::start(&folder.path().join("data"), &[]);
+    let file = write(folder.path(), "failing.asl.json", &failing());
+    let (status, _, _) = server.try_ask(&["run", &file, "--quiet"]);
+    assert_eq!(status, 1);
+    assert!(server.ask(&["graph", "failing"]).contains("│ No "));
+    let listed = server.ask_json(&["list", "failing"]);
+    let execution = listed["executions"][0]["executionArn"].as_str().unwrap();
+    assert!(server.ask(&["graph", execution]).contains("✘ No"));
+    let (status, shown, told) = server.try_ask(&["watch", execution]);
+    assert_eq!(status, 1);
+    assert!(shown.contains("✘ No") && told.contains("FAILED Mine by design"), "{shown}{told}");
+
+    let nobody = "arn:aws:states:us-east-1:000000000000:execution:no:no";
+    for words in [["graph", nobody], ["watch", nobody]] {
+        let (status, _, error) = server.try_ask(&words);
+        assert!(status == 2 && error.contains("ExecutionDoesNotExist"), "{error}");
+    }
+    // What the picture is made of, as whoever draws it himself gets it.
+    server.ask(&["graph", execution, "-o", &out("json")]);
+    let picture: Value =
+        serde_json::from_str(&std::fs::read_to_string(out("json")).unwrap()).unwrap();
+    let statuses: Vec<_> =
+        picture["nodes"].as_array().unwrap().iter().map(|node| &node["status"]).collect();
+    assert_eq!(statuses, ["succeeded", "failed", "failed"]);
+    assert_eq!(picture["edges"][1]["taken"], true);
+    assert_eq!(picture["diagnostics"], json!([]));
+}
+
+#[test]
 fn no_server_no_answer() {
     let (status, output, error) = run(&["list", "--endpoint", "http://127.0.0.1:1"]);
     assert_eq!((status, output.as_str()), (2, ""));
@@ -218,8 +265,8 @@ fn help_teaches_by_examples() {
         "{output}"
     );
     for command in [
-        "serve", "env", "demo", "run", "start", "describe", "list", "history", "stop", "logs",
-        "validate",
+        "serve", "env", "demo", "run", "start", "describe", "list", "history", "graph", "watch",
+        "stop", "logs", "validate",
     ] {
         let (status, output, _) = run(&[command, "--help"]);
         assert_eq!(status, 0, "{command}");
