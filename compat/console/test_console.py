@@ -1,6 +1,7 @@
 """What people do in the console: look at a run, put right what failed, write a state machine, set up a role."""
 
 import json
+import os
 import re
 import time
 import urllib.parse
@@ -9,7 +10,8 @@ import uuid
 import boto3
 import pytest
 
-from playwright_expect import expect
+from browser import browser, console, expect  # noqa: F401 - fixtures
+from enforcing import Enforcing
 
 ROLE = "arn:aws:iam::000000000000:role/stepwell"
 GREEN, RED = "succeeded", "failed"
@@ -456,3 +458,34 @@ def test_only_persons_are_sent_to_the_console_and_the_page_guards_itself(browser
     # A page of another origin may not follow what happens here.
     response, _ = ask("/_stepwell/changes", Origin="https://elsewhere.example")
     assert response.status == 403
+
+
+def test_a_server_that_asks_who_one_is_lets_one_sign_in(browser, tmp_path_factory, monkeypatch):
+    # The other server's variables would become the administrator's key.
+    for name in [name for name in os.environ if name.startswith(("AWS_", "STEPWELL_ADMIN"))]:
+        monkeypatch.delenv(name)
+    enforced = Enforcing(tmp_path_factory.mktemp("console") / "data", ["--iam", "enforce"])
+    enforced.start()
+    try:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"{enforced.url}/_stepwell/console/state-machines")
+        dialog = page.get_by_role("dialog", name="Sign in")
+        expect(dialog).to_be_visible()
+        key, secret = enforced.key
+        dialog.get_by_label("Access key ID").fill(key)
+        dialog.get_by_label("Secret access key").fill("wrong" + secret)
+        dialog.get_by_role("button", name="Sign in").click()
+        expect(dialog).to_be_visible()
+        dialog.get_by_label("Access key ID").fill(key)
+        dialog.get_by_label("Secret access key").fill(secret)
+        dialog.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_text("There is no state machine yet.")).to_be_visible()
+        # What changes is told to whoever signed too, and S3 and the query protocol take the signature.
+        expect(page.locator(".live")).to_have_text(re.compile("Live"))
+        for path, shown in (("s3", "No bucket yet."), ("iam", "There is no role yet.")):
+            page.get_by_role("navigation", name="Pages").get_by_role("link", name=path.upper()).click()
+            expect(page.get_by_text(shown)).to_be_visible()
+        context.close()
+    finally:
+        enforced.stop()

@@ -142,6 +142,9 @@ export function Graph({
           {picture.edges.map((edge) => (
             <Edge key={edge.id} edge={edge} arrow={arrow} />
           ))}
+          {picture.edges.map((edge) => (
+            <Label key={edge.id} edge={edge} />
+          ))}
           {picture.nodes.map((node) =>
             node.type === 'Start' || node.type === 'End' ? (
               <Dot key={node.id} node={node} />
@@ -213,14 +216,14 @@ function State({
 }) {
   const container = node.container;
   // A container's own line is its head; its states lie below.
-  const height = container ? Math.min(node.height, 34) : node.height;
+  const height = container ? Math.min(node.height, 38) : node.height;
   const status = live ? node.status : 'notReached';
   const mark = MARKS[status];
   const room = node.width - (mark ? 44 : 20);
   const left = node.x + (mark ? 32 : 12);
   // A container has one line for its name, and its kind beside the others below.
   const lines = container ? [cut(node.name, room / 7.8)] : node.lines;
-  const first = container ? 15 : (height - lines.length * LINE) / 2 + 6;
+  const first = container ? 16 : (height - lines.length * LINE) / 2 + 6;
   const counted = node.iterations ? ` ${node.iterations.succeeded + node.iterations.failed}/${node.iterations.total}` : '';
   const kind = cut(`${node.subtitle}${counted}${node.retries > 0 ? ` · ${node.retries}↻` : ''}`, room / 6.2);
   // What is seen is what is heard, and then what colour and mark say.
@@ -280,12 +283,19 @@ function Edge({ edge, arrow }: { edge: PictureEdge; arrow: string }) {
   return (
     <g className={`edge ${edge.kind} ${edge.taken ? 'taken' : ''}`}>
       <path d={rounded(edge.points)} markerEnd={`url(#${arrow})`} />
-      {edge.label && edge.labelAt && (
-        <text x={edge.labelAt[0]} y={edge.labelAt[1] + 4} textAnchor="middle">
-          {cut(edge.label, 44)}
-          <title>{edge.label}</title>
-        </text>
-      )}
+    </g>
+  );
+}
+
+/** A rule's words, over every line. */
+function Label({ edge }: { edge: PictureEdge }) {
+  if (!edge.label || !edge.labelAt) return null;
+  return (
+    <g className="edge">
+      <text x={edge.labelAt[0]} y={edge.labelAt[1] + 4} textAnchor="middle">
+        {cut(edge.label, 44)}
+        <title>{edge.label}</title>
+      </text>
     </g>
   );
 }

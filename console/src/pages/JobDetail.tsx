@@ -78,6 +78,7 @@ function Training({ name }: { name: string }) {
               <Facts of={Object.entries(job.HyperParameters).map(([key, value]) => [key, <code key={key}>{value}</code>])} />
             </details>
           )}
+          <h3>Log</h3>
           <LogTail query={log} label={`Log of ${name}`} />
         </>
       )}
@@ -110,6 +111,7 @@ function Transform({ name }: { name: string }) {
               ['Output', <S3Link key="output" uri={job.TransformOutput?.S3OutputPath} />],
             ]}
           />
+          <h3>Log</h3>
           <LogTail query={log} label={`Log of ${name}`} />
         </>
       )}

@@ -15,7 +15,7 @@ export interface LogLine {
 
 const LINES_MAX = 20_000;
 
-/** The lines of the first stream of a group with this prefix; looked at again while it is written. */
+/** The lines of the first stream of a group (with this prefix); looked at again while it is written. */
 export function useLog(group: string, prefix: string, live: boolean): Query<LogLine[]> {
   const kept = useRef<{ of: string; lines: LogLine[]; stream?: string; token?: string }>({ of: '', lines: [] });
   return useQuery(
@@ -29,7 +29,7 @@ export function useLog(group: string, prefix: string, live: boolean): Query<LogL
           const { logStreams } = await call<{ logStreams: { logStreamName: string }[] }>(
             'logs',
             'DescribeLogStreams',
-            { logGroupName: group, logStreamNamePrefix: prefix, limit: 1 },
+            { logGroupName: group, limit: 1, ...(prefix ? { logStreamNamePrefix: prefix } : {}) },
             signal,
           );
           state.stream = logStreams[0]?.logStreamName;
@@ -58,7 +58,6 @@ export function useLog(group: string, prefix: string, live: boolean): Query<LogL
 export function LogTail({ query, label }: { query: Query<LogLine[]>; label: string }) {
   return (
     <div className="log">
-      <h3>Log</h3>
       <Shown query={query}>
         {(lines) =>
           lines.length === 0 ? (

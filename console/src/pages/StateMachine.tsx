@@ -8,6 +8,7 @@ import type { ExecutionItem, StateMachineDetail } from '../api/types';
 import { Graph } from '../graph/Graph';
 import { picture } from '../graph/picture';
 import { Link, go, setParameter, to, useLocation } from '../router';
+import { Chart, type Series } from '../ui/chart';
 import { dateTime, duration } from '../ui/format';
 import {
   Arn,
@@ -91,6 +92,7 @@ export function StateMachine({ arn }: { arn: string }) {
               onChoose={(id) => setParameter('tab', id)}
               tabs={[
                 ['executions', 'Executions'],
+                ['metrics', 'Metrics'],
                 ['definition', 'Definition'],
                 ['versions', 'Versions and aliases'],
               ]}
@@ -104,6 +106,7 @@ export function StateMachine({ arn }: { arn: string }) {
               </Panel>
             )}
             {tab === 'executions' && machine.type === 'STANDARD' && <Executions arn={arn} />}
+            {tab === 'metrics' && <Metrics arn={arn} />}
             {tab === 'definition' && <Code text={machine.definition} label="Definition" />}
             {tab === 'versions' && <Versions arn={arn} />}
           </>
@@ -219,6 +222,61 @@ function Executions({ arn }: { arn: string }) {
             </>
           );
         }}
+      </Shown>
+    </Panel>
+  );
+}
+
+const METRICS = ['ExecutionsStarted', 'ExecutionsSucceeded', 'ExecutionsFailed', 'ExecutionsAborted', 'ExecutionsTimedOut'];
+
+/** How many executions began and ended, minute by minute, and how long they took; from CloudWatch. */
+function Metrics({ arn }: { arn: string }) {
+  const metrics = useQuery(
+    `metrics ${arn}`,
+    async (signal) => {
+      const now = Math.floor(Date.now() / 1000);
+      const ask = async (MetricName: string, statistic: 'Sum' | 'Average'): Promise<Series> => {
+        const { Datapoints } = await call<{ Datapoints: { Timestamp: number; Sum?: number; Average?: number }[] }>(
+          'monitoring',
+          'GetMetricStatistics',
+          {
+            Namespace: 'AWS/States',
+            MetricName,
+            Dimensions: [{ Name: 'StateMachineArn', Value: arn }],
+            StartTime: now - 3 * 3600,
+            EndTime: now + 60,
+            Period: 60,
+            Statistics: [statistic],
+          },
+          signal,
+        );
+        const points = Datapoints.map((point): [number, number] => [point.Timestamp, point[statistic] ?? 0]);
+        return { name: MetricName, points: points.sort((a, b) => a[0] - b[0]) };
+      };
+      const [time, ...counts] = await Promise.all([
+        ask('ExecutionTime', 'Average'),
+        ...METRICS.map((name) => ask(name, 'Sum')),
+      ]);
+      return { time: [time!], counts: counts.filter(({ points }) => points.some(([, count]) => count > 0)) };
+    },
+    { every: 10_000 },
+  );
+  const x = (seconds: number) => new Date(seconds * 1000).toLocaleTimeString();
+  return (
+    <Panel title="Metrics of the last three hours">
+      <Shown query={metrics}>
+        {({ time, counts }) =>
+          counts.length === 0 ? (
+            <p className="quiet">No execution in this time.</p>
+          ) : (
+            <>
+              <h3>Executions a minute</h3>
+              <Chart title="Executions a minute" series={counts} x={x} />
+              <h3>Execution time in milliseconds</h3>
+              <Chart title="Average execution time in milliseconds" series={time} x={x} />
+            </>
+          )
+        }
       </Shown>
     </Panel>
   );

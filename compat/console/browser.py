@@ -14,16 +14,19 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "compat" / "chapter"))
 
 HOME = "/_stepwell/console"
+playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+expect = playwright.expect
+# Longer than anything takes; a test ends as soon as what it waits for is there.
+expect.set_options(timeout=20_000)
 CHROMIUM = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(server):
     if CHROMIUM is None:
         pytest.skip("there is no Chromium here: install it, or say where it is with CHROMIUM")
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
     try:
         urllib.request.urlopen(f"{server.url}{HOME}/").read()
     except urllib.error.HTTPError:
