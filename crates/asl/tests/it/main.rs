@@ -9,6 +9,7 @@ mod jsonata_suite;
 mod properties;
 mod recorded;
 mod recorded_histories;
+mod reference;
 mod test_state;
 mod world;
 

@@ -61,6 +61,8 @@ pub struct World {
     answers: HashMap<String, VecDeque<Answer>>,
     /// What each state's task is answered when its script is at its end.
     otherwise: Option<Answer>,
+    /// How tasks are answered by what they ask, once nothing else says so.
+    answering: Option<fn(&str, &Value) -> Answer>,
     agenda: BTreeMap<(Timestamp, u64), Trigger>,
     next: u64,
     owed_tasks: BTreeSet<TaskId>,
@@ -96,6 +98,7 @@ impl World {
             limits: Limits::default(),
             answers: HashMap::new(),
             otherwise: None,
+            answering: None,
             agenda: BTreeMap::new(),
             next: 0,
             owed_tasks: BTreeSet::new(),
@@ -120,6 +123,11 @@ impl World {
 
     pub fn otherwise(mut self, answer: Answer) -> World {
         self.otherwise = Some(answer);
+        self
+    }
+
+    pub fn answering(mut self, answer: fn(&str, &Value) -> Answer) -> World {
+        self.answering = Some(answer);
         self
     }
 
@@ -183,7 +191,10 @@ impl World {
             Command::ScheduleTask(task) => {
                 self.owed_tasks.insert(task.task);
                 let scripted = self.answers.get_mut(&*task.state).and_then(VecDeque::pop_front);
-                if let Some(answer) = scripted.or_else(|| self.otherwise.clone()) {
+                let asked = task.parameters.value();
+                let by_what_it_asks = || self.answering.map(|answer| answer(&task.state, asked));
+                let usual = || self.otherwise.clone().or_else(by_what_it_asks);
+                if let Some(answer) = scripted.or_else(usual) {
                     self.work(task.task, task.token, answer);
                 }
             }
