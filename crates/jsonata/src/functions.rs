@@ -364,7 +364,7 @@ pub mod string {
         // Check if pattern is a regex
         if let Some((pat, flags)) = extract_regex(pattern) {
             let re = build_regex(&pat, &flags)?;
-            return Ok(JValue::Bool(re.is_match(s)));
+            return re.is_match(s).map(JValue::Bool).map_err(FunctionError::RuntimeError);
         }
 
         // Handle string pattern

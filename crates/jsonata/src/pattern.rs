@@ -7,7 +7,12 @@ use std::rc::Rc;
 /// A compiled regular expression.
 pub struct Pattern {
     regex: fancy_regex::Regex,
+    /// It looks around or back, so that a search may take the square of the text's length.
+    backtracks: bool,
 }
+
+/// The longest text, in bytes, that a pattern which backtracks is tried on: a second's work at most.
+const BACKTRACKED_MAX: usize = 32 << 10;
 
 /// Where a match or a group stands in the text, in bytes.
 pub type Span = (usize, usize);
@@ -28,11 +33,13 @@ impl Pattern {
         }
         let flags: String = flags.chars().filter(|flag| matches!(flag, 'i' | 'm' | 's')).collect();
         let flags = if flags.is_empty() { flags } else { format!("(?{flags})") };
-        let regex = fancy_regex::RegexBuilder::new(&format!("{flags}{}", translated(pattern)))
+        let translated = format!("{flags}{}", translated(pattern));
+        let backtracks = regex::Regex::new(&translated).is_err();
+        let regex = fancy_regex::RegexBuilder::new(&translated)
             .backtrack_limit(1_000_000)
             .build()
             .map_err(|error| format!("Invalid regex: {error}"))?;
-        let made = Rc::new(Pattern { regex });
+        let made = Rc::new(Pattern { regex, backtracks });
         KEPT.with_borrow_mut(|kept| {
             if kept.len() >= KEPT_MAX {
                 kept.clear();
@@ -42,9 +49,17 @@ impl Pattern {
         Ok(made)
     }
 
-    /// Whether the text has a match. A pattern that backtracks too much has none.
-    pub fn is_match(&self, text: &str) -> bool {
-        self.regex.is_match(text).unwrap_or(false)
+    /// Whether the text has a match.
+    pub fn is_match(&self, text: &str) -> Result<bool, String> {
+        self.bound(text)?;
+        self.regex.is_match(text).map_err(|_| crate::environment::OUT_OF_STEPS.to_owned())
+    }
+
+    fn bound(&self, text: &str) -> Result<(), String> {
+        if self.backtracks && text.len() > BACKTRACKED_MAX {
+            return Err(crate::environment::OUT_OF_STEPS.to_owned());
+        }
+        Ok(())
     }
 
     /// Groups, the whole match included.
@@ -54,6 +69,7 @@ impl Pattern {
 
     /// The first match at or after a byte.
     pub fn find_at(&self, text: &str, from: usize) -> Result<Option<Span>, String> {
+        self.bound(text)?;
         match self.regex.find_from_pos(text, from) {
             Ok(found) => Ok(found.map(|found| (found.start(), found.end()))),
             Err(_) => Err(crate::environment::OUT_OF_STEPS.to_owned()),
@@ -66,46 +82,13 @@ impl Pattern {
         text: &str,
         from: usize,
     ) -> Result<Option<Vec<Option<Span>>>, String> {
+        self.bound(text)?;
         match self.regex.captures_from_pos(text, from) {
             Ok(found) => Ok(found.map(|groups| {
                 (0..groups.len()).map(|at| groups.get(at).map(|g| (g.start(), g.end()))).collect()
             })),
             Err(_) => Err(crate::environment::OUT_OF_STEPS.to_owned()),
         }
-    }
-
-    /// The parts of the text between matches, as JavaScript's `split`: groups that matched stand among them.
-    pub fn split(&self, text: &str) -> Result<Vec<String>, String> {
-        let mut parts = Vec::new();
-        let (mut last, mut from) = (0, 0);
-        if text.is_empty() {
-            return Ok(if self.is_match(text) { parts } else { vec![String::new()] });
-        }
-        while from <= text.len() {
-            let Some(groups) = self.captures_at(text, from)? else { break };
-            let Some((start, end)) = groups[0] else { break };
-            if end == start {
-                // An empty match splits between characters, never at the ends.
-                let next = start + text[start..].chars().next().map_or(1, char::len_utf8);
-                if start == last || start >= text.len() {
-                    if start >= text.len() {
-                        break;
-                    }
-                    from = next;
-                    if start == last {
-                        continue;
-                    }
-                } else {
-                    from = next;
-                }
-            } else {
-                from = end;
-            }
-            parts.push(text[last..start].to_owned());
-            last = end;
-        }
-        parts.push(text[last..].to_owned());
-        Ok(parts)
     }
 }
 

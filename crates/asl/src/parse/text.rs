@@ -111,9 +111,8 @@ fn syntax(text: &str, broken: &serde_json::Error) -> Diagnostic {
     let offset: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum::<usize>()
         + column.saturating_sub(1);
     let rest = text.get(offset.min(text.len())..).unwrap_or_default();
-    let word_start = text[..text.floor_char_boundary(offset)]
-        .rfind(|c: char| !c.is_ascii_alphanumeric())
-        .map_or(0, |before| before + 1);
+    let before = &text[..text.floor_char_boundary(offset)];
+    let word_start = before.trim_end_matches(|c: char| c.is_ascii_alphanumeric()).len();
     let word: String =
         text[word_start..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
     let (message, column) = if broken.is_eof() {
@@ -122,7 +121,7 @@ fn syntax(text: &str, broken: &serde_json::Error) -> Diagnostic {
             column + 1,
         )
     } else if !word.is_empty() && !word.starts_with(|c: char| c.is_ascii_digit()) {
-        let line_start = text[..word_start].rfind('\n').map_or(0, |before| before + 1);
+        let line_start = text[..word_start].rfind('\n').map_or(0, |newline| newline + 1);
         (
             format!(
                 "Unrecognized token '{word}': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')"

@@ -82,6 +82,10 @@ fn hostile_definitions_end_in_an_error_soon() {
             "{{\"StartAt\":\"A\",\"States\":{{\"A\":{{\"Type\":\"Pass\",\"Result\":{},\"End\":true}}}}",
             "9".repeat(1_000_000)
         ),
+        // What breaks off beside a character of several bytes.
+        "{\"StwértAt".into(),
+        "{\"Comment\": \"é\n\"}".into(),
+        "{\"Comment\": éa}".into(),
         "\u{0}".into(),
         String::new(),
         "  ".into(),
