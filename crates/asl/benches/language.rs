@@ -1,6 +1,7 @@
 //! What the language costs: `cargo bench -p asl`.
 
 use std::fmt::Write;
+use std::sync::LazyLock;
 
 use asl::definition::Kind;
 use asl::expression::{Jsonata, LazyContext, NoVariables, Path, Scope};
@@ -82,11 +83,28 @@ fn path(bencher: Bencher) {
     });
 }
 
-#[divan::bench(args = ["$states.input.order.id", "$sum($states.input.order.lines.(price * quantity))", "$states.input.order.lines[price > 30].{'p': $string(price)}"])]
-fn jsonata(bencher: Bencher, expression: &str) {
+/// The expressions that `beside_jsonata_js.mjs` gives to jsonata-js as well.
+fn expressions() -> &'static Value {
+    static READ: LazyLock<Value> = LazyLock::new(|| {
+        serde_json::from_str(include_str!("jsonata.json")).expect("a file of our own")
+    });
+    &READ
+}
+
+fn numbered() -> Vec<String> {
+    let texts = expressions()["expressions"].as_array().expect("expressions");
+    texts
+        .iter()
+        .enumerate()
+        .map(|(index, text)| format!("{index}: {}", text.as_str().unwrap_or_default()))
+        .collect()
+}
+
+#[divan::bench(args = numbered())]
+fn jsonata(bencher: Bencher, numbered: &str) {
+    let (_, expression) = numbered.split_once(": ").expect("a number");
     let compiled = Jsonata::compile(expression).expect("an expression");
-    let input = order();
-    with_scope(&input, |scope| {
-        bencher.bench_local(|| compiled.evaluate(scope, "Output").expect("a value"))
+    with_scope(&expressions()["input"], |scope| {
+        bencher.bench_local(|| compiled.evaluate(scope, "Output").expect("a value"));
     });
 }
