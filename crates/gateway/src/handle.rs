@@ -318,6 +318,9 @@ async fn operate(
             })
         }
     };
+    let trace = headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok());
+    let trace_header = trace.map(str::to_owned);
+    let input = input.map(|input| Input { trace_header, ..input });
     let response = finish(gateway, meant, input, caller, request_id).await;
     drop(held);
     response

@@ -45,6 +45,8 @@ pub struct Input {
     pub members: Value,
     /// The streaming member, if the operation has one.
     pub body: Option<Body>,
+    /// AWS's X-Ray header of the request.
+    pub trace_header: Option<String>,
     /// Cancelled when whoever called has gone: what waits for something to hand out can stop waiting.
     pub gone: CancellationToken,
 }

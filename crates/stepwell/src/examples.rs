@@ -82,3 +82,8 @@ Examples:
   stepwell bench                                      everything, some three minutes
   stepwell bench s1 s2 --seconds 5                    two scenarios, five seconds each
   stepwell bench map --count 100000                   a smaller Distributed Map";
+
+pub const TOP: &str = "\
+Examples:
+  stepwell top                                        every two seconds, until Ctrl-C
+  stepwell top --once                                 all since the server started";

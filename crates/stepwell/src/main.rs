@@ -102,6 +102,9 @@ enum Command {
     ///
     /// stepwell eval '$sum(orders.price)' --input @orders.json
     Eval(commands::eval::Flags),
+    /// Show what a server is doing: executions, commits, tasks, what is slow
+    #[command(after_long_help = examples::TOP)]
+    Top(commands::top::Flags),
     /// Measure how fast the server is on this machine, next to a hello-world server
     ///
     /// Prints one JSON line for each scenario. Every scenario starts a server of its own, durable as ever,
@@ -143,6 +146,7 @@ fn main() -> ExitCode {
         Command::Backup(flags) => commands::backup::run(&flags),
         Command::Restore(flags) => commands::restore::run(&flags),
         Command::Eval(flags) => commands::eval::run(&flags),
+        Command::Top(flags) => commands::top::run(&flags),
         Command::Bench(flags) => commands::bench::run(&flags),
         Command::Iam(flags) => commands::iam::run(&flags),
         Command::RunJob { folder } => commands::run_job::supervise(&folder),

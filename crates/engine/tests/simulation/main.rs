@@ -18,6 +18,7 @@ mod workers;
 mod world;
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use world::World;
 
@@ -27,13 +28,24 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Goal: whatever fails, every execution that was acknowledged ends as if nothing had failed.
 #[test]
 fn ends_as_if_nothing_had_failed() {
-    for seed in seeds(0..200) {
-        let died = DiedOn(seed);
-        let expected = World::new(seed, false).run();
-        let found = World::new(seed, true).run();
-        properties::same_ends(&expected, &found);
-        std::mem::forget(died);
-    }
+    let seeds = seeds(0..200);
+    let next = AtomicU64::new(seeds.start);
+    let one_after_the_other = || {
+        while let seed = next.fetch_add(1, Ordering::Relaxed)
+            && seed < seeds.end
+        {
+            let died = DiedOn(seed);
+            let expected = World::new(seed, false).run();
+            let found = World::new(seed, true).run();
+            properties::same_ends(&expected, &found);
+            std::mem::forget(died);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(one_after_the_other);
+        }
+    });
 }
 
 /// Tells which seed a panic belongs to.

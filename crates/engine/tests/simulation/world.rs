@@ -163,7 +163,7 @@ impl World {
             to_start.push(Wanted { place, machine, awaited, stopped });
         }
         // A small budget folds executions again and again.
-        let hot_bytes = if dice.next_u64().is_multiple_of(2) { 1 } else { 1 << 20 };
+        let hot_bytes = if dice.next_u64().is_multiple_of(4) { 1 } else { 1 << 20 };
         World {
             engine: Arc::new(Engine::with_budget(store.clone(), hot_bytes)),
             inspector: Engine::with_budget(store.beneath().clone(), 0),
@@ -627,7 +627,7 @@ impl World {
         self.ticking = false;
         self.wake_at = None;
         self.store.crash();
-        let hot_bytes = if self.dice.next_u64().is_multiple_of(2) { 1 } else { 1 << 20 };
+        let hot_bytes = if self.dice.next_u64().is_multiple_of(4) { 1 } else { 1 << 20 };
         self.engine = Arc::new(Engine::with_budget(self.store.clone(), hot_bytes));
     }
 

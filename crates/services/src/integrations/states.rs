@@ -42,6 +42,13 @@ struct Parameters {
     trace_header: Option<String>,
 }
 
+/// The X-Ray header that the parent was started with: parent and child are one trace.
+async fn parents_trace(work: &Work<'_>) -> Option<String> {
+    // A store that cannot be read says so when the child is started.
+    let parent = work.context.engine.summary(work.execution).await.ok().flatten()?;
+    parent.attributes["trace_header"].as_str().map(str::to_owned)
+}
+
 #[async_trait]
 impl Integration for States {
     fn service(&self) -> &'static str {
@@ -55,12 +62,16 @@ impl Integration for States {
         let parameters = Parameters::deserialize(work.parameters())
             .map_err(|error| Failed::new("States.Runtime", error.to_string()))?;
         let end = work.waits_for_job().then(|| at_end(work));
+        let trace_header = match parameters.trace_header {
+            Some(given) => Some(given),
+            None => parents_trace(work).await,
+        };
         let new = Start {
             state_machine_arn: parameters.state_machine_arn,
             // The same each time the task is lent, so that it starts one execution.
             name: Some(parameters.name.unwrap_or_else(|| work.unique_name())),
             input: input(parameters.input),
-            trace_header: parameters.trace_header,
+            trace_header,
             task: Some(work.awaiting()),
             at_end: end,
         };

@@ -40,7 +40,7 @@ mod versions;
 mod watch;
 
 use crate::operation::operation;
-use crate::{Error, Service};
+use crate::{Error, Input, Operation, Service, typed};
 
 pub use background::{Background, run};
 pub(crate) use describe_execution::description;
@@ -69,8 +69,19 @@ pub static SERVICE: Service = Service {
         &operation!("DescribeStateMachineAlias", aliases::describe_state_machine_alias),
         &operation!("ListStateMachineAliases", aliases::list_state_machine_aliases),
         &operation!("DeleteStateMachineAlias", aliases::delete_state_machine_alias),
-        &operation!("StartExecution", start_execution::start_execution),
-        &operation!("StartSyncExecution", start_sync_execution::start_sync_execution),
+        &Operation {
+            name: "StartExecution",
+            call: |context, caller, input| {
+                Box::pin(typed(context, caller, traced(input), start_execution::start_execution))
+            },
+        },
+        &Operation {
+            name: "StartSyncExecution",
+            call: |context, caller, input| {
+                let start = start_sync_execution::start_sync_execution;
+                Box::pin(typed(context, caller, traced(input), start))
+            },
+        },
         &operation!("RedriveExecution", redrive_execution::redrive_execution),
         &operation!("CreateActivity", activities::create_activity),
         &operation!("DescribeActivity", activities::describe_activity),
@@ -97,6 +108,16 @@ pub static SERVICE: Service = Service {
         ),
     ],
 };
+
+/// With the X-Ray header, which may come with the request or in it.
+fn traced(mut input: Input) -> Input {
+    const BYTES_MAX: usize = 256;
+    let header = input.trace_header.take().filter(|header| header.len() <= BYTES_MAX);
+    if let (Some(header), Some(members)) = (header, input.members.as_object_mut()) {
+        members.entry("traceHeader").or_insert(header.into());
+    }
+    input
+}
 
 fn type_not_supported() -> Error {
     Error::new(

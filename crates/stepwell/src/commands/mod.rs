@@ -19,5 +19,6 @@ pub mod run_job;
 pub mod serve;
 pub mod start;
 pub mod stop;
+pub mod top;
 pub mod validate;
 pub mod watch;

@@ -141,6 +141,10 @@ fn what_others_may_know_of_executions() {
         assert!((least..=most).contains(&value), "{name} is {value}");
     }
 
+    let shown = server.ask(&["top", "--once"]);
+    assert!(shown.contains("started 5  succeeded 3  failed 1  timed out 0  aborted 1"), "{shown}");
+    assert!(shown.contains("stepfunctions StartExecution"), "{shown}");
+
     // CloudWatch.
     let (from, until) = (begun - 120.0, begun + 600.0);
     let sum = |metric: &str, arn: &str| {
@@ -218,6 +222,65 @@ fn what_others_may_know_of_executions() {
         metric(&get(&server.url, "/_stepwell/metrics"), "stepwell_transitions_total"),
         Some(0.0)
     );
+}
+
+/// Posts a call with more headers; the answer's body.
+fn post(url: &str, operation: &str, headers: &str, body: &Value) -> Value {
+    let (address, body) = (url.strip_prefix("http://").unwrap(), body.to_string());
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!(
+        "POST / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n\
+         content-type: application/x-amz-json-1.0\r\nx-amz-target: AWSStepFunctions.{operation}\r\n\
+         {headers}\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
+#[test]
+fn the_x_ray_header_is_kept_and_passed_on_to_nested_executions() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("data"), &[]);
+    let ask = |operation: &str, body: Value| post(&server.url, operation, "", &body);
+    let create = |name: &str, definition: Value| {
+        let made = ask(
+            "CreateStateMachine",
+            json!({
+                "name": name, "roleArn": ROLE, "definition": definition.to_string(),
+            }),
+        );
+        made["stateMachineArn"].as_str().unwrap().to_owned()
+    };
+    let child =
+        create("child", json!({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}));
+    let parent = create(
+        "parent",
+        json!({"StartAt": "N", "States": {"N": {
+            "Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2", "End": true,
+            "Parameters": {"StateMachineArn": child, "Name": "one"},
+        }}}),
+    );
+    let header = "Root=1-67891233-abcdef012345678912345678;Sampled=1";
+    let trace = format!("x-amzn-trace-id: {header}\r\n");
+    let started =
+        post(&server.url, "StartExecution", &trace, &json!({ "stateMachineArn": parent }));
+    let parent = json!({ "executionArn": started["executionArn"] });
+    let described = loop {
+        let described = ask("DescribeExecution", parent.clone());
+        if described["status"] != "RUNNING" {
+            break described;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(
+        (&described["status"], &described["traceHeader"]),
+        (&json!("SUCCEEDED"), &json!(header))
+    );
+    let child = child.replace(":stateMachine:", ":execution:") + ":one";
+    assert_eq!(ask("DescribeExecution", json!({ "executionArn": child }))["traceHeader"], header);
 }
 
 #[test]
