@@ -14,7 +14,7 @@ const texts = new Map(
   files.filter((file) => !file.endsWith('.gz')).map((file) => [relative(dist, file), readFileSync(file)]),
 );
 // Reachable from the page: what it names, and what those name.
-const reachable = new Set(['index.html', 'icon.svg']);
+const reachable = new Set(['index.html', 'icon.svg', 'licenses.md']);
 const follow = (text) => {
   for (const name of texts.keys()) {
     if (!reachable.has(name) && text.includes(name.split('/').pop())) {

@@ -14,7 +14,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     // Images as files: the page's policy is simpler to read, and to keep.
     assetsInlineLimit: 0,
-    reportCompressedSize: true,
+    // What others wrote and is in the bundle, with their licences.
+    license: { fileName: 'licenses.md' },
   },
   server: { proxy: { '^/(?!_stepwell/console/)': { target: server, changeOrigin: true } } },
 });

@@ -8,7 +8,9 @@ import { isSignedIn, onSession, region, setRegion, signIn, signOut } from './api
 import { HOME, Link, go, ofAws, useLocation } from './router';
 import { Announcer, Dialog, PageHead, TextField } from './ui/parts';
 
-function page<P extends object>(load: () => Promise<React.ComponentType<P>>): React.LazyExoticComponent<React.ComponentType<P>> {
+function page<P extends object>(
+  load: () => Promise<React.ComponentType<P>>,
+): React.LazyExoticComponent<React.ComponentType<P>> {
   return lazy(async () => ({ default: await load() }));
 }
 
@@ -57,7 +59,10 @@ const SECTIONS: [string, [string, string][]][] = [
 ];
 
 function Shown({ path }: { path: string }) {
-  const parts = path.split('/').filter((part) => part !== '').map(decodeURIComponent);
+  const parts = path
+    .split('/')
+    .filter((part) => part !== '')
+    .map(decodeURIComponent);
   const [kind, name, more] = parts;
   switch (kind) {
     case undefined:
@@ -165,8 +170,21 @@ function isAt(path: string, to: string): boolean {
 }
 
 const REGIONS = [
-  'us-east-1', 'us-east-2', 'us-west-1', 'us-west-2', 'ca-central-1', 'eu-central-1', 'eu-west-1', 'eu-west-2',
-  'eu-west-3', 'eu-north-1', 'ap-south-1', 'ap-northeast-1', 'ap-northeast-2', 'ap-southeast-1', 'ap-southeast-2',
+  'us-east-1',
+  'us-east-2',
+  'us-west-1',
+  'us-west-2',
+  'ca-central-1',
+  'eu-central-1',
+  'eu-west-1',
+  'eu-west-2',
+  'eu-west-3',
+  'eu-north-1',
+  'ap-south-1',
+  'ap-northeast-1',
+  'ap-northeast-2',
+  'ap-southeast-1',
+  'ap-southeast-2',
   'sa-east-1',
 ];
 
@@ -234,12 +252,18 @@ function Who({ refused, onSignIn }: { refused: ApiError | undefined; onSignIn: (
         >
           {refused && <p role="alert">{refused.message}</p>}
           <p>
-            With an access key of this server. It is kept for this tab alone and signs what the page asks; a server
-            that does not check takes anybody.
+            With an access key of this server. It is kept for this tab alone and signs what the page asks; a server that
+            does not check takes anybody.
           </p>
           <TextField label="Access key ID" value={accessKeyId} onChange={setKey} required />
           <TextField label="Secret access key" type="password" value={secretAccessKey} onChange={setSecret} required />
-          <TextField label="Session token" type="password" value={sessionToken} onChange={setToken} hint="Of temporary credentials." />
+          <TextField
+            label="Session token"
+            type="password"
+            value={sessionToken}
+            onChange={setToken}
+            hint="Of temporary credentials."
+          />
         </Dialog>
       )}
     </>

@@ -99,7 +99,11 @@ export function ofAws(path: string, fragment: string): string {
     const known = pageOfArn(arn);
     if (known !== undefined) return known;
   }
-  const last = page.split('?')[0]!.split('/').filter((part) => part !== '').pop();
+  const last = page
+    .split('?')[0]!
+    .split('/')
+    .filter((part) => part !== '')
+    .pop();
   if (path.startsWith('/states/')) return page.includes('statemachines/create') ? '/create' : '/state-machines';
   if (path.startsWith('/sagemaker/')) {
     if (/^jobs\/.+/.test(page)) return to('training-jobs', last!);
@@ -109,7 +113,10 @@ export function ofAws(path: string, fragment: string): string {
     if (page.startsWith('models')) return '/models';
     return '/training-jobs';
   }
-  if (path.startsWith('/iam')) return /roles\/(details\/)?.+/.test(page) ? to('iam', 'roles', page.split('/').filter((part) => part !== 'details')[1]!) : '/iam';
+  if (path.startsWith('/iam'))
+    return /roles\/(details\/)?.+/.test(page)
+      ? to('iam', 'roles', page.split('/').filter((part) => part !== 'details')[1]!)
+      : '/iam';
   if (path.startsWith('/s3')) return '/s3';
   if (path.startsWith('/cloudwatch')) {
     // AWS escapes a group's name twice, with $ for %.

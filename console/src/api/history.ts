@@ -17,7 +17,12 @@ export async function history(
   onPage: (events: HistoryEvent[]) => void,
 ): Promise<HistoryEvent[]> {
   const page = (input: object) =>
-    call<{ events: HistoryEvent[]; nextToken?: string }>('states', 'GetExecutionHistory', { executionArn, ...input }, signal);
+    call<{ events: HistoryEvent[]; nextToken?: string }>(
+      'states',
+      'GetExecutionHistory',
+      { executionArn, ...input },
+      signal,
+    );
   const last = known.at(-1)?.id ?? 0;
   if (last > 0) {
     // From the end backwards, until what is known.

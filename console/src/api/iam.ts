@@ -60,7 +60,9 @@ export const inlinePolicies = (name: string) =>
   listed('ListRolePolicies', { RoleName: name }, 'PolicyNames', (policy) => policy.textContent ?? '');
 
 export async function inlinePolicy(role: string, name: string): Promise<string> {
-  return decodeURIComponent(text(await query('iam', 'GetRolePolicy', { RoleName: role, PolicyName: name }), 'PolicyDocument'));
+  return decodeURIComponent(
+    text(await query('iam', 'GetRolePolicy', { RoleName: role, PolicyName: name }), 'PolicyDocument'),
+  );
 }
 
 export const listPolicies = (scope: 'All' | 'AWS' | 'Local' = 'All') =>

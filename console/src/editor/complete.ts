@@ -12,20 +12,83 @@ const CATCHES = ['Retry', 'Catch'];
 const RESULTS = ['Parameters', 'Arguments', 'ResultSelector', 'ResultPath'];
 
 const FIELDS: Record<string, string[]> = {
-  Task: [...COMMON, ...GOES_ON, ...CATCHES, ...RESULTS, 'Resource', 'TimeoutSeconds', 'TimeoutSecondsPath', 'HeartbeatSeconds', 'HeartbeatSecondsPath', 'Credentials'],
+  Task: [
+    ...COMMON,
+    ...GOES_ON,
+    ...CATCHES,
+    ...RESULTS,
+    'Resource',
+    'TimeoutSeconds',
+    'TimeoutSecondsPath',
+    'HeartbeatSeconds',
+    'HeartbeatSecondsPath',
+    'Credentials',
+  ],
   Pass: [...COMMON, ...GOES_ON, 'Parameters', 'Result', 'ResultPath'],
   Choice: [...COMMON, 'Choices', 'Default'],
   Wait: [...COMMON, ...GOES_ON, 'Seconds', 'SecondsPath', 'Timestamp', 'TimestampPath'],
   Succeed: COMMON,
   Fail: ['Type', 'Comment', 'QueryLanguage', 'Error', 'ErrorPath', 'Cause', 'CausePath'],
   Parallel: [...COMMON, ...GOES_ON, ...CATCHES, ...RESULTS, 'Branches'],
-  Map: [...COMMON, ...GOES_ON, ...CATCHES, ...RESULTS, 'ItemProcessor', 'ItemsPath', 'Items', 'ItemSelector', 'ItemBatcher', 'ItemReader', 'ResultWriter', 'MaxConcurrency', 'MaxConcurrencyPath', 'ToleratedFailureCount', 'ToleratedFailurePercentage', 'Label'],
+  Map: [
+    ...COMMON,
+    ...GOES_ON,
+    ...CATCHES,
+    ...RESULTS,
+    'ItemProcessor',
+    'ItemsPath',
+    'Items',
+    'ItemSelector',
+    'ItemBatcher',
+    'ItemReader',
+    'ResultWriter',
+    'MaxConcurrency',
+    'MaxConcurrencyPath',
+    'ToleratedFailureCount',
+    'ToleratedFailurePercentage',
+    'Label',
+  ],
 };
 const MACHINE = ['Comment', 'StartAt', 'States', 'QueryLanguage', 'TimeoutSeconds', 'Version'];
 const INSIDE: Record<string, string[]> = {
-  Retry: ['ErrorEquals', 'IntervalSeconds', 'MaxAttempts', 'BackoffRate', 'MaxDelaySeconds', 'JitterStrategy', 'Comment'],
+  Retry: [
+    'ErrorEquals',
+    'IntervalSeconds',
+    'MaxAttempts',
+    'BackoffRate',
+    'MaxDelaySeconds',
+    'JitterStrategy',
+    'Comment',
+  ],
   Catch: ['ErrorEquals', 'Next', 'ResultPath', 'Assign', 'Output', 'Comment'],
-  Choices: ['Next', 'Variable', 'Condition', 'And', 'Or', 'Not', 'StringEquals', 'StringMatches', 'NumericEquals', 'NumericGreaterThan', 'NumericGreaterThanEquals', 'NumericLessThan', 'NumericLessThanEquals', 'BooleanEquals', 'TimestampEquals', 'TimestampGreaterThan', 'TimestampLessThan', 'IsPresent', 'IsNull', 'IsString', 'IsNumeric', 'IsBoolean', 'IsTimestamp', 'Assign', 'Output', 'Comment'],
+  Choices: [
+    'Next',
+    'Variable',
+    'Condition',
+    'And',
+    'Or',
+    'Not',
+    'StringEquals',
+    'StringMatches',
+    'NumericEquals',
+    'NumericGreaterThan',
+    'NumericGreaterThanEquals',
+    'NumericLessThan',
+    'NumericLessThanEquals',
+    'BooleanEquals',
+    'TimestampEquals',
+    'TimestampGreaterThan',
+    'TimestampLessThan',
+    'IsPresent',
+    'IsNull',
+    'IsString',
+    'IsNumeric',
+    'IsBoolean',
+    'IsTimestamp',
+    'Assign',
+    'Output',
+    'Comment',
+  ],
   ItemProcessor: [...MACHINE, 'ProcessorConfig'],
   Branches: MACHINE,
   ProcessorConfig: ['Mode', 'ExecutionType'],
@@ -41,7 +104,15 @@ const VALUES: Record<string, string[]> = {
   ExecutionType: ['STANDARD', 'EXPRESS'],
   JitterStrategy: ['FULL', 'NONE'],
   InputType: ['CSV', 'JSON', 'JSONL', 'MANIFEST', 'PARQUET'],
-  ErrorEquals: ['States.ALL', 'States.TaskFailed', 'States.Timeout', 'States.HeartbeatTimeout', 'States.Permissions', 'States.DataLimitExceeded', 'States.Runtime'],
+  ErrorEquals: [
+    'States.ALL',
+    'States.TaskFailed',
+    'States.Timeout',
+    'States.HeartbeatTimeout',
+    'States.Permissions',
+    'States.DataLimitExceeded',
+    'States.Runtime',
+  ],
   Resource: [
     'arn:aws:states:::sagemaker:createTrainingJob.sync',
     'arn:aws:states:::sagemaker:createTransformJob.sync',
@@ -65,7 +136,12 @@ export function completeDefinition(context: CompletionContext): CompletionResult
     if (!object) return null;
     const there = properties(object).map((property) => nameOf(property, text));
     const from = node.name === 'Object' ? context.pos : node.from;
-    return result(from, fieldsOf(object, text).filter((name) => !there.includes(name)), context.pos, node);
+    return result(
+      from,
+      fieldsOf(object, text).filter((name) => !there.includes(name)),
+      context.pos,
+      node,
+    );
   }
   if (node.name === 'String') {
     const property = above(node, 'Property');

@@ -15,7 +15,11 @@ const TEMPLATES: Record<string, Record<string, unknown>> = {
   Map: {
     Type: 'Map',
     ItemsPath: '$.items',
-    ItemProcessor: { ProcessorConfig: { Mode: 'INLINE' }, StartAt: 'Item', States: { Item: { Type: 'Pass', End: true } } },
+    ItemProcessor: {
+      ProcessorConfig: { Mode: 'INLINE' },
+      StartAt: 'Item',
+      States: { Item: { Type: 'Pass', End: true } },
+    },
   },
   Succeed: { Type: 'Succeed' },
   Fail: { Type: 'Fail', Error: 'Error', Cause: 'Cause' },
@@ -42,7 +46,10 @@ export function namesOf(machine: Machine): string[] {
 function scopesOf(machine: Machine): Machine[] {
   const found = [machine];
   for (const state of Object.values(machine.States ?? {})) {
-    const inner = [...((state['Branches'] as Machine[] | undefined) ?? []), state['ItemProcessor'] ?? state['Iterator']];
+    const inner = [
+      ...((state['Branches'] as Machine[] | undefined) ?? []),
+      state['ItemProcessor'] ?? state['Iterator'],
+    ];
     for (const one of inner) if (one) found.push(...scopesOf(one as Machine));
   }
   return found;

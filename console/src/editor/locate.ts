@@ -14,7 +14,11 @@ export function locate(text: string, location: string | undefined): Place {
   const position = /line: (\d+), column: (\d+)/.exec(location ?? '');
   if (position) {
     const line = Number(position[1]);
-    const start = text.split('\n').slice(0, line - 1).join('\n').length + (line > 1 ? 1 : 0);
+    const start =
+      text
+        .split('\n')
+        .slice(0, line - 1)
+        .join('\n').length + (line > 1 ? 1 : 0);
     const from = Math.min(text.length, start + Math.max(0, Number(position[2]) - 2));
     return { from, to: Math.min(text.length, from + 1), line };
   }
@@ -43,7 +47,8 @@ export function locate(text: string, location: string | undefined): Place {
   const node = shown ?? value ?? root;
   const from = node?.from ?? 0;
   // A whole object would be underlined to its end: its name, or its first line, is enough.
-  const to = node?.name === 'Property' ? (node.firstChild?.to ?? node.to) : Math.min(node?.to ?? 0, endOfLine(text, from));
+  const to =
+    node?.name === 'Property' ? (node.firstChild?.to ?? node.to) : Math.min(node?.to ?? 0, endOfLine(text, from));
   return { from, to: Math.max(from, to), line: lineOf(text, from) };
 }
 

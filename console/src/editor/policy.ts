@@ -40,7 +40,8 @@ export function checkPolicy(text: string): Remark[] {
     const at = listed ? `/Statement[${index}]` : '/Statement';
     if (!object(statement)) return say(at, 'A statement is an object.');
     for (const key of Object.keys(statement)) {
-      if (key === 'Principal' || key === 'NotPrincipal') say(`${at}/${key}`, 'A policy of a role names no principal: it is the role.');
+      if (key === 'Principal' || key === 'NotPrincipal')
+        say(`${at}/${key}`, 'A policy of a role names no principal: it is the role.');
       else if (!STATEMENT.includes(key)) say(`${at}/${key}`, `A statement has no element ${key}.`);
     }
     const effect = statement['Effect'];

@@ -126,63 +126,69 @@ export function Graph({
 
   return (
     <>
-    <div className="graph" ref={box} onPointerDown={drag}>
-      <svg role="group" aria-label={label} width="100%" height="100%">
-        <defs>
-          <marker id={arrow} viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse">
-            <path d="M0 0 8 4 0 8z" className="arrow" />
-          </marker>
-        </defs>
-        <g transform={`translate(${now.x} ${now.y}) scale(${now.scale})`}>
-          {picture.nodes
-            .filter((node) => node.container)
-            .map((node) => (
-              <Frame key={node.id} node={node} live={live} />
+      <div className="graph" ref={box} onPointerDown={drag}>
+        <svg role="group" aria-label={label} width="100%" height="100%">
+          <defs>
+            <marker
+              id={arrow}
+              viewBox="0 0 8 8"
+              refX="7"
+              refY="4"
+              markerWidth="7"
+              markerHeight="7"
+              orient="auto-start-reverse"
+            >
+              <path d="M0 0 8 4 0 8z" className="arrow" />
+            </marker>
+          </defs>
+          <g transform={`translate(${now.x} ${now.y}) scale(${now.scale})`}>
+            {picture.nodes
+              .filter((node) => node.container)
+              .map((node) => (
+                <Frame key={node.id} node={node} live={live} />
+              ))}
+            {picture.edges.map((edge) => (
+              <Edge key={edge.id} edge={edge} arrow={arrow} />
             ))}
-          {picture.edges.map((edge) => (
-            <Edge key={edge.id} edge={edge} arrow={arrow} />
-          ))}
-          {picture.edges.map((edge) => (
-            <Label key={edge.id} edge={edge} />
-          ))}
-          {picture.nodes.map((node) =>
-            node.type === 'Start' || node.type === 'End' ? (
-              <Dot key={node.id} node={node} />
-            ) : (
-              <State
-                key={node.id}
-                node={node}
-                live={live}
-                selected={node.id === selected}
-                tabbable={node.id === focusable}
-                onKeyDown={(event) => step(event, node)}
-                onClick={() => {
-                  if (!moved.current) onSelect?.(node);
-                }}
-                pressable={onSelect !== undefined}
-              />
-            ),
-          )}
-        </g>
-      </svg>
-      <div className="graph-tools">
-        <button type="button" className="small" aria-label="Zoom in" onClick={() => zoom(1.25)}>
-          +
-        </button>
-        <button type="button" className="small" aria-label="Zoom out" onClick={() => zoom(0.8)}>
-          −
-        </button>
-        <button type="button" className="small" onClick={() => setView(null)}>
-          Fit
-        </button>
+            {picture.edges.map((edge) => (
+              <Label key={edge.id} edge={edge} />
+            ))}
+            {picture.nodes.map((node) =>
+              node.type === 'Start' || node.type === 'End' ? (
+                <Dot key={node.id} node={node} />
+              ) : (
+                <State
+                  key={node.id}
+                  node={node}
+                  live={live}
+                  selected={node.id === selected}
+                  tabbable={node.id === focusable}
+                  onKeyDown={(event) => step(event, node)}
+                  onClick={() => {
+                    if (!moved.current) onSelect?.(node);
+                  }}
+                  pressable={onSelect !== undefined}
+                />
+              ),
+            )}
+          </g>
+        </svg>
+        <div className="graph-tools">
+          <button type="button" className="small" aria-label="Zoom in" onClick={() => zoom(1.25)}>
+            +
+          </button>
+          <button type="button" className="small" aria-label="Zoom out" onClick={() => zoom(0.8)}>
+            −
+          </button>
+          <button type="button" className="small" onClick={() => setView(null)}>
+            Fit
+          </button>
+        </div>
       </div>
-    </div>
-    {live && <Legend />}
+      {live && <Legend />}
     </>
   );
 }
-
-
 
 function Frame({ node, live }: { node: PictureNode; live: boolean }) {
   return (
@@ -224,10 +230,16 @@ function State({
   // A container has one line for its name, and its kind beside the others below.
   const lines = container ? [cut(node.name, room / 7.8)] : node.lines;
   const first = container ? 16 : (height - lines.length * LINE) / 2 + 6;
-  const counted = node.iterations ? ` ${node.iterations.succeeded + node.iterations.failed}/${node.iterations.total}` : '';
+  const counted = node.iterations
+    ? ` ${node.iterations.succeeded + node.iterations.failed}/${node.iterations.total}`
+    : '';
   const kind = cut(`${node.subtitle}${counted}${node.retries > 0 ? ` · ${node.retries}↻` : ''}`, room / 6.2);
   // What is seen is what is heard, and then what colour and mark say.
-  const heard = [`${lines.join(' ')} ${kind}`, live ? WORDS[node.status] : '', node.retries > 0 ? `${node.retries} retries` : '']
+  const heard = [
+    `${lines.join(' ')} ${kind}`,
+    live ? WORDS[node.status] : '',
+    node.retries > 0 ? `${node.retries} retries` : '',
+  ]
     .filter((part) => part !== '')
     .join(', ');
   return (

@@ -13,7 +13,20 @@ import { Graph } from '../graph/Graph';
 import { picture } from '../graph/picture';
 import { go, to } from '../router';
 import { count, pretty } from '../ui/format';
-import { Code, Dialog, Field, PageHead, Panel, Problem, Shown, TextArea, TextField, useAction, useAnnounce, useRested } from '../ui/parts';
+import {
+  Code,
+  Dialog,
+  Field,
+  PageHead,
+  Panel,
+  Problem,
+  Shown,
+  TextArea,
+  TextField,
+  useAction,
+  useAnnounce,
+  useRested,
+} from '../ui/parts';
 import { StartExecution } from './StartExecution';
 import { describe } from './StateMachine';
 import { listRoles } from '../api/iam';
@@ -148,7 +161,12 @@ function Editing(given: {
           Test state
         </button>
         {arn && (
-          <button type="button" disabled={busy || dirty} onClick={() => setDialog('run')} title={dirty ? 'Save first' : undefined}>
+          <button
+            type="button"
+            disabled={busy || dirty}
+            onClick={() => setDialog('run')}
+            title={dirty ? 'Save first' : undefined}
+          >
             Run
           </button>
         )}
@@ -157,7 +175,12 @@ function Editing(given: {
             Save and publish
           </button>
         )}
-        <button type="button" className="primary" disabled={busy || (!arn && name.trim() === '')} onClick={() => void save(false)}>
+        <button
+          type="button"
+          className="primary"
+          disabled={busy || (!arn && name.trim() === '')}
+          onClick={() => void save(false)}
+        >
           {arn ? 'Save' : 'Create'}
         </button>
       </PageHead>
@@ -198,14 +221,21 @@ function Editing(given: {
         <button
           type="button"
           className="small"
-          onClick={() => change((at) => (at === undefined ? undefined : moveEarlier(text, at)), 'Choose a state that one other leads to.')}
+          onClick={() =>
+            change(
+              (at) => (at === undefined ? undefined : moveEarlier(text, at)),
+              'Choose a state that one other leads to.',
+            )
+          }
         >
           Earlier
         </button>
         <button
           type="button"
           className="small"
-          onClick={() => change((at) => (at === undefined ? undefined : moveLater(text, at)), 'Choose a state that another follows.')}
+          onClick={() =>
+            change((at) => (at === undefined ? undefined : moveLater(text, at)), 'Choose a state that another follows.')
+          }
         >
           Later
         </button>
@@ -386,7 +416,9 @@ function TestState({
 
 /** The innermost state around the cursor. */
 function stateAt(text: string, at: number, names: string[]): string | undefined {
-  return pathAt(text, at).filter((name) => names.includes(name)).at(-1);
+  return pathAt(text, at)
+    .filter((name) => names.includes(name))
+    .at(-1);
 }
 
 function laidOut(text: string, strict = false): string {

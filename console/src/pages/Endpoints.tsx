@@ -8,7 +8,21 @@ import type { Endpoint as Described } from '../api/types';
 import { Link, go, to } from '../router';
 import { Chart } from '../ui/chart';
 import { count, dateTime, duration } from '../ui/format';
-import { Arn, Dialog, Facts, PageHead, Panel, Problem, Shown, Status, Table, TextArea, TextField, useAction, useAnnounce } from '../ui/parts';
+import {
+  Arn,
+  Dialog,
+  Facts,
+  PageHead,
+  Panel,
+  Problem,
+  Shown,
+  Status,
+  Table,
+  TextArea,
+  TextField,
+  useAction,
+  useAnnounce,
+} from '../ui/parts';
 import { LogTail, useLog } from './LogTail';
 
 const on = (change: { service: string }) => change.service === 'sagemaker';
@@ -209,7 +223,9 @@ function Traffic({ name }: { name: string }) {
   const metrics = useQuery(
     `traffic ${name}`,
     async (signal) => {
-      const { Metrics } = await call<{ Metrics: { MetricName: string; Dimensions: { Name: string; Value: string }[] }[] }>(
+      const { Metrics } = await call<{
+        Metrics: { MetricName: string; Dimensions: { Name: string; Value: string }[] }[];
+      }>(
         'monitoring',
         'ListMetrics',
         { Namespace: 'AWS/SageMaker', Dimensions: [{ Name: 'EndpointName', Value: name }] },

@@ -78,7 +78,12 @@ export function Execution({ arn }: { arn: string }) {
         crumbs={[
           ['State machines', '/state-machines'],
           ...(data
-            ? [[data.stateMachineArn.split(':')[6]!, to('state-machines', data.stateMachineArn.split(':').slice(0, 7).join(':'))] as [string, string]]
+            ? [
+                [
+                  data.stateMachineArn.split(':')[6]!,
+                  to('state-machines', data.stateMachineArn.split(':').slice(0, 7).join(':')),
+                ] as [string, string],
+              ]
             : []),
         ]}
         status={data && <Status of={data.status} />}
@@ -116,7 +121,10 @@ export function Execution({ arn }: { arn: string }) {
                 ['Ended', execution.stopDate && dateTime(execution.stopDate)],
                 ['Duration', duration((execution.stopDate ?? now / 1000) - execution.startDate)],
                 ['Redrives', execution.redriveCount ? String(execution.redriveCount) : undefined],
-                ['Map run', execution.mapRunArn && <Link to={to('map-runs', execution.mapRunArn)}>of this Map run</Link>],
+                [
+                  'Map run',
+                  execution.mapRunArn && <Link to={to('map-runs', execution.mapRunArn)}>of this Map run</Link>,
+                ],
               ]}
             />
             {execution.error !== undefined && (
@@ -212,7 +220,11 @@ function States({ stays, now, onChoose }: { stays: Visit[]; now: number; onChoos
   const [most, setMost] = useState(200);
   return (
     <Panel title="States">
-      <Table label="States" head={['State', 'Type', 'Status', 'Started', 'Duration', 'Retries']} empty={<p>No state was entered yet.</p>}>
+      <Table
+        label="States"
+        head={['State', 'Type', 'Status', 'Started', 'Duration', 'Retries']}
+        empty={<p>No state was entered yet.</p>}
+      >
         {stays.slice(0, most).map((visit) => (
           <tr key={visit.id}>
             <th scope="row" style={{ paddingLeft: `${0.75 + depth(visit) * 1.25}rem` }}>
@@ -417,7 +429,10 @@ function StateDetail({
               ['Started', dateTime(visit.start)],
               ['Duration', duration((visit.end ?? now / 1000) - visit.start)],
               ['Retries', visit.retries ? String(visit.retries) : undefined],
-              ['Map run', visit.mapRunArn && <Link to={to('map-runs', visit.mapRunArn)}>{visit.mapRunArn.split(':').pop()}</Link>],
+              [
+                'Map run',
+                visit.mapRunArn && <Link to={to('map-runs', visit.mapRunArn)}>{visit.mapRunArn.split(':').pop()}</Link>,
+              ],
             ]}
           />
           {visit.error !== undefined && (
@@ -471,7 +486,8 @@ function jobOf(visit: Visit): { kind: 'training' | 'transform'; name: string } |
   const parameters = JSON.parse(visit.parameters) as Record<string, unknown>;
   const action = visit.resource.toLowerCase();
   if (action.startsWith('createtrainingjob')) return { kind: 'training', name: String(parameters['TrainingJobName']) };
-  if (action.startsWith('createtransformjob')) return { kind: 'transform', name: String(parameters['TransformJobName']) };
+  if (action.startsWith('createtransformjob'))
+    return { kind: 'transform', name: String(parameters['TransformJobName']) };
   return undefined;
 }
 

@@ -33,7 +33,8 @@ const PAGES: Found[] = [
 
 /** What there is, by name. A service that refuses has nothing to show here. */
 async function everything(): Promise<Found[]> {
-  const list = <T,>(ask: Promise<T[]>, found: (item: T) => Found) => ask.then((items) => items.map(found)).catch(() => []);
+  const list = <T,>(ask: Promise<T[]>, found: (item: T) => Found) =>
+    ask.then((items) => items.map(found)).catch(() => []);
   const sagemaker = <T,>(operation: string, member: string) =>
     call<Record<string, T[]>>('sagemaker', operation, { MaxResults: 100 }).then((answer) => answer[member] ?? []);
   const all = await Promise.all([
@@ -76,7 +77,8 @@ export function Home() {
     const place = word.startsWith('arn:') ? pageOfArn(word) : undefined;
     if (place) return [{ kind: 'ARN', name: word, page: place }];
     const uri = parseUri(word);
-    if (uri) return [{ kind: 'Object', name: word, page: `${to('s3', uri.bucket)}?key=${encodeURIComponent(uri.key)}` }];
+    if (uri)
+      return [{ kind: 'Object', name: word, page: `${to('s3', uri.bucket)}?key=${encodeURIComponent(uri.key)}` }];
     const words = word.toLowerCase().split(/\s+/);
     return [...PAGES, ...(things.data ?? [])].filter(({ name, kind }) =>
       words.every((one) => `${name} ${kind}`.toLowerCase().includes(one)),

@@ -113,7 +113,9 @@ function Policies() {
                   </tr>
                 ))}
               </Table>
-              {found.length > SHOWN && <p className="quiet">and {(found.length - SHOWN).toLocaleString()} more: search for them.</p>}
+              {found.length > SHOWN && (
+                <p className="quiet">and {(found.length - SHOWN).toLocaleString()} more: search for them.</p>
+              )}
             </>
           );
         }}

@@ -64,7 +64,10 @@ function Training({ name }: { name: string }) {
                 `Input ${channel.ChannelName}`,
                 <S3Link key={channel.ChannelName} uri={channel.DataSource?.S3DataSource?.S3Uri} />,
               ]),
-              ['Artifact', job.ModelArtifacts?.S3ModelArtifacts && <S3Link uri={job.ModelArtifacts.S3ModelArtifacts} />],
+              [
+                'Artifact',
+                job.ModelArtifacts?.S3ModelArtifacts && <S3Link uri={job.ModelArtifacts.S3ModelArtifacts} />,
+              ],
               ['Billed', job.BillableTimeInSeconds && duration(job.BillableTimeInSeconds)],
               ...(job.FinalMetricDataList ?? []).map((metric): [string, React.ReactNode] => [
                 metric.MetricName,
@@ -75,7 +78,9 @@ function Training({ name }: { name: string }) {
           {job.HyperParameters && Object.keys(job.HyperParameters).length > 0 && (
             <details>
               <summary>Hyperparameters ({Object.keys(job.HyperParameters).length})</summary>
-              <Facts of={Object.entries(job.HyperParameters).map(([key, value]) => [key, <code key={key}>{value}</code>])} />
+              <Facts
+                of={Object.entries(job.HyperParameters).map(([key, value]) => [key, <code key={key}>{value}</code>])}
+              />
             </details>
           )}
           <h3>Log</h3>
@@ -104,7 +109,12 @@ function Transform({ name }: { name: string }) {
           <Facts
             of={[
               ['ARN', <Arn key="arn" arn={job.TransformJobArn} />],
-              ['Model', <Link key="model" to={to('models', job.ModelName)}>{job.ModelName}</Link>],
+              [
+                'Model',
+                <Link key="model" to={to('models', job.ModelName)}>
+                  {job.ModelName}
+                </Link>,
+              ],
               ['Started', dateTime(job.TransformStartTime)],
               ['Ended', dateTime(job.TransformEndTime)],
               ['Input', <S3Link key="input" uri={job.TransformInput?.DataSource?.S3DataSource?.S3Uri} />],
@@ -133,7 +143,9 @@ function Stages({ of, now }: { of: Transition[]; now: number }) {
             title={stage.StatusMessage}
           >
             <span>{stage.Status}</span>
-            <span className="quiet">{final ? dateTime(stage.StartTime) : duration((stage.EndTime ?? now) - stage.StartTime)}</span>
+            <span className="quiet">
+              {final ? dateTime(stage.StartTime) : duration((stage.EndTime ?? now) - stage.StartTime)}
+            </span>
           </li>
         );
       })}

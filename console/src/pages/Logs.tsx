@@ -40,7 +40,13 @@ export function Logs() {
             <Table
               label="Log groups"
               head={['Name', 'Created', 'Stored', 'Kept']}
-              empty={<p>{search ? 'No name contains this.' : 'No log yet: jobs, endpoints and state machines that log make them.'}</p>}
+              empty={
+                <p>
+                  {search
+                    ? 'No name contains this.'
+                    : 'No log yet: jobs, endpoints and state machines that log make them.'}
+                </p>
+              }
             >
               {logGroups.map((group) => (
                 <tr key={group.logGroupName}>
@@ -99,7 +105,11 @@ export function LogGroup({ group }: { group: string }) {
             startTime: Date.now() - span * 1000,
             nextToken,
             // As typed: whoever wants terms or JSON patterns puts them.
-            ...(pattern ? { filterPattern: /^[\w.-]+$/.test(pattern) || /["{[]/.test(pattern) ? pattern : JSON.stringify(pattern) } : {}),
+            ...(pattern
+              ? {
+                  filterPattern: /^[\w.-]+$/.test(pattern) || /["{[]/.test(pattern) ? pattern : JSON.stringify(pattern),
+                }
+              : {}),
             ...(stream ? { logStreamNames: [stream] } : {}),
           },
           signal,
@@ -116,7 +126,13 @@ export function LogGroup({ group }: { group: string }) {
       <PageHead title={group} crumbs={[['Logs', '/logs']]} />
       <Panel title="Lines">
         <div className="filters">
-          <TextField label="Filter pattern" type="search" value={search} onChange={setSearch} placeholder='error, or { $.level = "x" }' />
+          <TextField
+            label="Filter pattern"
+            type="search"
+            value={search}
+            onChange={setSearch}
+            placeholder='error, or { $.level = "x" }'
+          />
           <div className="field">
             <label htmlFor="stream">Stream</label>
             <select id="stream" value={stream} onChange={(event) => setStream(event.target.value)}>

@@ -34,7 +34,12 @@ export function MapRun({ arn }: { arn: string }) {
     <>
       <PageHead
         title={`Map run ${arn.split(':').pop()}`}
-        crumbs={[['State machines', '/state-machines'], ...(run.data ? [[run.data.executionArn.split(':')[7]!, to('executions', run.data.executionArn)] as [string, string]] : [])]}
+        crumbs={[
+          ['State machines', '/state-machines'],
+          ...(run.data
+            ? [[run.data.executionArn.split(':')[7]!, to('executions', run.data.executionArn)] as [string, string]]
+            : []),
+        ]}
         status={run.data && <Status of={run.data.status} />}
       />
       <Shown query={run}>
@@ -71,7 +76,11 @@ export function MapRun({ arn }: { arn: string }) {
         <Shown query={children}>
           {({ executions, nextToken }) => (
             <>
-              <Table label="Child executions" head={['Name', 'Items', 'Status', 'Started', 'Duration']} empty={<p>None.</p>}>
+              <Table
+                label="Child executions"
+                head={['Name', 'Items', 'Status', 'Started', 'Duration']}
+                empty={<p>None.</p>}
+              >
                 {executions.map((item) => (
                   <tr key={item.executionArn}>
                     <th scope="row">

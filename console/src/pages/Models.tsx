@@ -32,7 +32,11 @@ export function Models() {
         <Shown query={models}>
           {({ Models, NextToken }) => (
             <>
-              <Table label="Models" head={['Name', 'Created']} empty={<p>{search ? 'No name contains this.' : 'No model yet.'}</p>}>
+              <Table
+                label="Models"
+                head={['Name', 'Created']}
+                empty={<p>{search ? 'No name contains this.' : 'No model yet.'}</p>}
+              >
                 {Models.map((model) => (
                   <tr key={model.ModelName}>
                     <th scope="row">
@@ -75,7 +79,10 @@ export function Model({ name }: { name: string }) {
                 ['ARN', <Arn key="arn" arn={model.ModelArn} />],
                 ['Created', dateTime(model.CreationTime)],
                 ['Image', model.PrimaryContainer?.Image && <code>{model.PrimaryContainer.Image}</code>],
-                ['Artifact', model.PrimaryContainer?.ModelDataUrl && <S3Link uri={model.PrimaryContainer.ModelDataUrl} />],
+                [
+                  'Artifact',
+                  model.PrimaryContainer?.ModelDataUrl && <S3Link uri={model.PrimaryContainer.ModelDataUrl} />,
+                ],
                 [
                   'Role',
                   model.ExecutionRoleArn && (

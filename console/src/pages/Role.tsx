@@ -5,7 +5,20 @@ import { Suspense, lazy, useMemo, useState } from 'react';
 import { query } from '../api/call';
 import { useQuery } from '../api/query';
 import { Link, go, to } from '../router';
-import { Arn, Code, Dialog, Facts, PageHead, Panel, Problem, Shown, Table, TextField, useAction, useAnnounce } from '../ui/parts';
+import {
+  Arn,
+  Code,
+  Dialog,
+  Facts,
+  PageHead,
+  Panel,
+  Problem,
+  Shown,
+  Table,
+  TextField,
+  useAction,
+  useAnnounce,
+} from '../ui/parts';
 import { trusted } from './Iam';
 import { attachedPolicies, getRole, inlinePolicies, inlinePolicy, listPolicies } from '../api/iam';
 
@@ -191,7 +204,10 @@ function Attach({ role, taken, onClose }: { role: string; taken: string[]; onClo
   const [chosen, setChosen] = useState<string[]>([]);
   const policies = useQuery('all policies', () => listPolicies());
   const found = useMemo(() => {
-    const words = search.toLowerCase().split(/\s+/).filter((word) => word !== '');
+    const words = search
+      .toLowerCase()
+      .split(/\s+/)
+      .filter((word) => word !== '');
     const fits = (name: string) => words.every((word) => name.toLowerCase().includes(word));
     return (policies.data ?? []).filter((policy) => !taken.includes(policy.arn) && fits(policy.name));
   }, [policies.data, search, taken]);
@@ -205,7 +221,13 @@ function Attach({ role, taken, onClose }: { role: string; taken: string[]; onClo
         for (const arn of chosen) await query('iam', 'AttachRolePolicy', { RoleName: role, PolicyArn: arn });
       }}
     >
-      <TextField label="Search policies" type="search" value={search} onChange={setSearch} placeholder="AmazonSageMakerFullAccess" />
+      <TextField
+        label="Search policies"
+        type="search"
+        value={search}
+        onChange={setSearch}
+        placeholder="AmazonSageMakerFullAccess"
+      />
       <Shown query={policies}>
         {() => (
           <fieldset className="choices">
@@ -216,7 +238,9 @@ function Attach({ role, taken, onClose }: { role: string; taken: string[]; onClo
                   type="checkbox"
                   checked={chosen.includes(policy.arn)}
                   onChange={(event) =>
-                    setChosen(event.target.checked ? [...chosen, policy.arn] : chosen.filter((arn) => arn !== policy.arn))
+                    setChosen(
+                      event.target.checked ? [...chosen, policy.arn] : chosen.filter((arn) => arn !== policy.arn),
+                    )
                   }
                 />{' '}
                 {policy.name}

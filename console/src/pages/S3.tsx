@@ -3,10 +3,31 @@
 import { useRef, useState } from 'react';
 
 import { useQuery } from '../api/query';
-import { type Listing, createBucket, deleteObject, listBuckets, listObjects, putObject, readObject, readStart } from '../api/s3';
+import {
+  type Listing,
+  createBucket,
+  deleteObject,
+  listBuckets,
+  listObjects,
+  putObject,
+  readObject,
+  readStart,
+} from '../api/s3';
 import { Link, setParameter, to, useLocation } from '../router';
 import { bytes, dateTime, pretty } from '../ui/format';
-import { Code, Copy, Dialog, PageHead, Panel, Problem, Shown, Table, TextField, useAction, useAnnounce } from '../ui/parts';
+import {
+  Code,
+  Copy,
+  Dialog,
+  PageHead,
+  Panel,
+  Problem,
+  Shown,
+  Table,
+  TextField,
+  useAction,
+  useAnnounce,
+} from '../ui/parts';
 
 const on = (change: { service: string }) => change.service === 's3';
 const PREVIEW = 64 << 10;
@@ -48,7 +69,13 @@ export function Buckets() {
             buckets.reload();
           }}
         >
-          <TextField label="Bucket name" value={name} onChange={setName} required hint="Lower-case letters, digits, hyphens; 3 to 63." />
+          <TextField
+            label="Bucket name"
+            value={name}
+            onChange={setName}
+            required
+            hint="Lower-case letters, digits, hyphens; 3 to 63."
+          />
         </Dialog>
       )}
     </>
@@ -70,7 +97,13 @@ export function Bucket({ bucket }: { bucket: string }) {
         `${to('s3', bucket)}?key=${encodeURIComponent(`${folders.slice(0, index + 1).join('/')}/`)}`,
       ]),
   ];
-  const title = key === '' ? bucket : (key.split('/').filter((part) => part !== '').pop() ?? key);
+  const title =
+    key === ''
+      ? bucket
+      : (key
+          .split('/')
+          .filter((part) => part !== '')
+          .pop() ?? key);
   return (
     <>
       <PageHead title={title} crumbs={crumbs}>
@@ -139,7 +172,9 @@ function Folder({ bucket, prefix }: { bucket: string; prefix: string }) {
                 ...folders.map((folder) => (
                   <tr key={folder}>
                     <th scope="row">
-                      <Link to={`${to('s3', bucket)}?key=${encodeURIComponent(folder)}`}>{folder.slice(prefix.length)}</Link>
+                      <Link to={`${to('s3', bucket)}?key=${encodeURIComponent(folder)}`}>
+                        {folder.slice(prefix.length)}
+                      </Link>
                     </th>
                     <td>folder</td>
                     <td />
@@ -148,7 +183,9 @@ function Folder({ bucket, prefix }: { bucket: string; prefix: string }) {
                 ...objects.map((object) => (
                   <tr key={object.key}>
                     <th scope="row">
-                      <Link to={`${to('s3', bucket)}?key=${encodeURIComponent(object.key)}`}>{object.key.slice(prefix.length) || object.key}</Link>
+                      <Link to={`${to('s3', bucket)}?key=${encodeURIComponent(object.key)}`}>
+                        {object.key.slice(prefix.length) || object.key}
+                      </Link>
                     </th>
                     <td>{bytes(object.size)}</td>
                     <td>{dateTime(Date.parse(object.modified) / 1000)}</td>

@@ -3,6 +3,7 @@
 import { useSyncExternalStore } from 'react';
 
 import { onSession, region } from '../api/session';
+import { HOME } from '../router';
 import { Code, PageHead, Panel } from '../ui/parts';
 
 export function SetUp() {
@@ -50,6 +51,9 @@ export function SetUp() {
           label="Terraform"
         />
       </Panel>
+      <p>
+        <a href={`${HOME}/licenses.md`}>Licences of what this page is built from</a>
+      </p>
     </>
   );
 }

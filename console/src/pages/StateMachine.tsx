@@ -37,9 +37,8 @@ export function StateMachine({ arn }: { arn: string }) {
   const machine = useQuery(`machine ${arn}`, (signal) => describe(arn, signal), {
     on: (change) => change.service === 'stepfunctions' && change.arn === arn,
   });
-  const graph = useQuery(
-    machine.data ? `graph ${arn} ${machine.data.definition}` : null,
-    (signal) => picture({ definition: machine.data!.definition }, signal),
+  const graph = useQuery(machine.data ? `graph ${arn} ${machine.data.definition}` : null, (signal) =>
+    picture({ definition: machine.data!.definition }, signal),
   );
   const [dialog, setDialog] = useState<'start' | 'delete' | null>(null);
   const announce = useAnnounce();
@@ -79,36 +78,44 @@ export function StateMachine({ arn }: { arn: string }) {
                 ['Created', dateTime(machine.creationDate)],
                 [
                   'Log',
-                  logGroup && <Link to={to('logs', logGroup.split(':log-group:')[1]!.replace(/:\*$/, ''))}>Execution log</Link>,
+                  logGroup && (
+                    <Link to={to('logs', logGroup.split(':log-group:')[1]!.replace(/:\*$/, ''))}>Execution log</Link>
+                  ),
                 ],
               ]}
             />
-            <Panel title="Graph">
-              <Shown query={graph}>{(shown) => <Graph picture={shown} label={`Graph of ${name}`} live={false} />}</Shown>
-            </Panel>
-            <Tabs
-              label="State machine"
-              current={tab}
-              onChoose={(id) => setParameter('tab', id)}
-              tabs={[
-                ['executions', 'Executions'],
-                ['metrics', 'Metrics'],
-                ['definition', 'Definition'],
-                ['versions', 'Versions and aliases'],
-              ]}
-            />
-            {tab === 'executions' && machine.type === 'EXPRESS' && (
-              <Panel title="Executions">
-                <p className="quiet">
-                  Express executions keep no history; their logs tell of them
-                  {logGroup ? '.' : ', once a logging configuration says where to.'}
-                </p>
+            <div className="beside">
+              <div>
+                <Tabs
+                  label="State machine"
+                  current={tab}
+                  onChoose={(id) => setParameter('tab', id)}
+                  tabs={[
+                    ['executions', 'Executions'],
+                    ['metrics', 'Metrics'],
+                    ['definition', 'Definition'],
+                    ['versions', 'Versions and aliases'],
+                  ]}
+                />
+                {tab === 'executions' && machine.type === 'EXPRESS' && (
+                  <Panel title="Executions">
+                    <p className="quiet">
+                      Express executions keep no history; their logs tell of them
+                      {logGroup ? '.' : ', once a logging configuration says where to.'}
+                    </p>
+                  </Panel>
+                )}
+                {tab === 'executions' && machine.type === 'STANDARD' && <Executions arn={arn} />}
+                {tab === 'metrics' && <Metrics arn={arn} />}
+                {tab === 'definition' && <Code text={machine.definition} label="Definition" />}
+                {tab === 'versions' && <Versions arn={arn} />}
+              </div>
+              <Panel title="Graph">
+                <Shown query={graph}>
+                  {(shown) => <Graph picture={shown} label={`Graph of ${name}`} live={false} />}
+                </Shown>
               </Panel>
-            )}
-            {tab === 'executions' && machine.type === 'STANDARD' && <Executions arn={arn} />}
-            {tab === 'metrics' && <Metrics arn={arn} />}
-            {tab === 'definition' && <Code text={machine.definition} label="Definition" />}
-            {tab === 'versions' && <Versions arn={arn} />}
+            </div>
           </>
         )}
       </Shown>
@@ -152,22 +159,25 @@ function Executions({ arn }: { arn: string }) {
     `executions ${arn} ${status} ${most} ${filtered}`,
     async (signal) => {
       let more = false;
-      const items = await pages<ExecutionItem>(async (nextToken) => {
-        const page = await call<{ executions: ExecutionItem[]; nextToken?: string }>(
-          'states',
-          'ListExecutions',
-          {
-            stateMachineArn: arn,
-            // A name or a time is looked for further back than is shown.
-            maxResults: filtered ? 1000 : Math.min(most, 1000),
-            nextToken,
-            ...(status ? { statusFilter: status } : {}),
-          },
-          signal,
-        );
-        more = page.nextToken !== undefined;
-        return { items: page.executions, next: page.nextToken };
-      }, filtered ? 10_000 : most);
+      const items = await pages<ExecutionItem>(
+        async (nextToken) => {
+          const page = await call<{ executions: ExecutionItem[]; nextToken?: string }>(
+            'states',
+            'ListExecutions',
+            {
+              stateMachineArn: arn,
+              // A name or a time is looked for further back than is shown.
+              maxResults: filtered ? 1000 : Math.min(most, 1000),
+              nextToken,
+              ...(status ? { statusFilter: status } : {}),
+            },
+            signal,
+          );
+          more = page.nextToken !== undefined;
+          return { items: page.executions, next: page.nextToken };
+        },
+        filtered ? 10_000 : most,
+      );
       return { items, more };
     },
     { on: of('stepfunctions', arn.replace(':stateMachine:', ':execution:')) },
@@ -227,7 +237,13 @@ function Executions({ arn }: { arn: string }) {
   );
 }
 
-const METRICS = ['ExecutionsStarted', 'ExecutionsSucceeded', 'ExecutionsFailed', 'ExecutionsAborted', 'ExecutionsTimedOut'];
+const METRICS = [
+  'ExecutionsStarted',
+  'ExecutionsSucceeded',
+  'ExecutionsFailed',
+  'ExecutionsAborted',
+  'ExecutionsTimedOut',
+];
 
 /** How many executions began and ended, minute by minute, and how long they took; from CloudWatch. */
 function Metrics({ arn }: { arn: string }) {
@@ -381,7 +397,9 @@ function Versions({ arn }: { arn: string }) {
           onClose={() => setDialog(null)}
           onSubmit={async () => {
             const routingConfiguration = [{ stateMachineVersionArn: dialog, weight: 100 }];
-            const known = aliases.data?.stateMachineAliases.find((one) => one.stateMachineAliasArn.endsWith(`:${alias}`));
+            const known = aliases.data?.stateMachineAliases.find((one) =>
+              one.stateMachineAliasArn.endsWith(`:${alias}`),
+            );
             if (known) {
               const { stateMachineAliasArn } = known;
               await call('states', 'UpdateStateMachineAlias', { stateMachineAliasArn, routingConfiguration });
@@ -392,7 +410,13 @@ function Versions({ arn }: { arn: string }) {
             aliases.reload();
           }}
         >
-          <TextField label="Alias" value={alias} onChange={setAlias} required hint="A new name, or one that is to move." />
+          <TextField
+            label="Alias"
+            value={alias}
+            onChange={setAlias}
+            required
+            hint="A new name, or one that is to move."
+          />
         </Dialog>
       )}
     </>

@@ -6,15 +6,7 @@ import { VirtualList } from '../ui/virtual';
 
 const ROW = 30;
 
-export function Timeline({
-  stays,
-  now,
-  onChoose,
-}: {
-  stays: Visit[];
-  now: number;
-  onChoose: (name: string) => void;
-}) {
+export function Timeline({ stays, now, onChoose }: { stays: Visit[]; now: number; onChoose: (name: string) => void }) {
   if (stays.length === 0) return <p className="quiet">No state was entered yet.</p>;
   const start = stays[0]!.start;
   let end = start + 0.001;
@@ -45,10 +37,17 @@ export function Timeline({
                   {visit.iteration === undefined ? '' : ` #${visit.iteration}`}
                 </button>
               </span>
-              <span role="cell" className="timeline-bar" aria-label={`${visit.status}, ${duration(until - visit.start)}`}>
+              <span
+                role="cell"
+                className="timeline-bar"
+                aria-label={`${visit.status}, ${duration(until - visit.start)}`}
+              >
                 <span
                   className={`bar ${visit.status}`}
-                  style={{ left: `${across(visit.start)}%`, width: `max(3px, ${across(until) - across(visit.start)}%)` }}
+                  style={{
+                    left: `${across(visit.start)}%`,
+                    width: `max(3px, ${across(until) - across(visit.start)}%)`,
+                  }}
                 />
               </span>
               <span role="cell" className="timeline-duration">

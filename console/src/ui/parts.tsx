@@ -1,15 +1,6 @@
 // What pages are made of.
 
-import {
-  type FormEvent,
-  type ReactNode,
-  createContext,
-  useContext,
-  useEffect,
-  useId,
-  useRef,
-  useState,
-} from 'react';
+import { type FormEvent, type ReactNode, createContext, useContext, useEffect, useId, useRef, useState } from 'react';
 
 import { ApiError } from '../api/call';
 import type { Query } from '../api/query';
