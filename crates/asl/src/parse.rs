@@ -38,9 +38,22 @@ impl Definition {
     ///
     /// Everything that is wrong with it.
     pub fn parse_state(text: &str, name: &str) -> Result<Definition, Invalid> {
+        Definition::parse_state_with(text, name, Options::default())
+    }
+
+    /// As [`parse_state`](Definition::parse_state), for a type of state machine and with other bounds.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it.
+    pub fn parse_state_with(
+        text: &str,
+        name: &str,
+        options: Options,
+    ) -> Result<Definition, Invalid> {
         let state = text::document(text).map_err(|diagnostics| Invalid { diagnostics })?;
         let machine = serde_json::json!({ "StartAt": name, "States": { name: state } });
-        let mut reader = Reader { isolated: true, ..Reader::new(Options::default()) };
+        let mut reader = Reader { isolated: true, ..Reader::new(options) };
         let definition = reader.definition(&machine);
         let mut diagnostics = reader.diagnostics;
         diagnostics.retain(|diagnostic| diagnostic.severity == Severity::Error);

@@ -135,6 +135,12 @@ impl StateTest {
         Some(StateTest { execution, state, input, bench, failed_iterations, map: None })
     }
 
+    /// With these bounds instead of AWS's.
+    pub fn with_limits(mut self, limits: crate::Limits) -> StateTest {
+        self.execution = self.execution.with_limits(limits);
+        self
+    }
+
     /// The state.
     pub fn state(&self) -> &State {
         &self.state

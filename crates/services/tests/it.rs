@@ -65,6 +65,21 @@ async fn scripts() {
     assert!(ran >= 10, "only {ran} scripts were found");
 }
 
+#[tokio::test]
+async fn a_tested_state_is_held_to_the_configured_limits() {
+    let limits = asl::Limits { payload_bytes_max: 20, ..asl::Limits::default() };
+    let small = World::with(Mode::default(), |settings| settings.with_limits(limits)).await;
+    let state = r#"{"Type": "Pass", "Result": "thirty characters, a few more", "End": true}"#;
+    for (world, status) in [(small, "FAILED"), (World::new().await, "SUCCEEDED")] {
+        let asked = serde_json::json!({ "definition": state });
+        let answer = world.call(None, "stepfunctions", "TestState", asked).await.unwrap();
+        assert_eq!(answer["status"], status, "{answer}");
+        if status == "FAILED" {
+            assert_eq!(answer["error"], "States.DataLimitExceeded");
+        }
+    }
+}
+
 async fn run(world: &World, step: Step, saved: &mut HashMap<String, String>, place: &str) {
     world.pass(step.seconds);
     if step.settle || step.seconds > 0 {

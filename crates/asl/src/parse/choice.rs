@@ -122,6 +122,7 @@ impl Reader {
                 self.schema("String does not match RFC3339 timestamp", rule.place(field));
                 return None;
             }
+            self.no_path(rule, field);
             Operand::Literal(value.clone())
         };
         Some(Condition::Compare { variable: variable?, operator, operand })

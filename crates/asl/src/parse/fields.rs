@@ -365,6 +365,21 @@ impl Reader {
         }
     }
 
+    /// Warns of a value that looks like a path where only the field's `…Path` form would be one.
+    pub(super) fn no_path(&mut self, object: &Object, field: &str) {
+        let text = object.get(field).and_then(Value::as_str);
+        if text.is_some_and(|text| text == "$" || text.starts_with("$.") || text.starts_with("$$."))
+        {
+            self.warning(
+                "NO_PATH",
+                format!(
+                    "The field '{field}' looks like a path, but its name does not end with 'Path'"
+                ),
+                &object.place(field),
+            );
+        }
+    }
+
     /// Warns of values that look like expressions under names without `.$`.
     fn no_dollar(&mut self, value: &Value, location: &str) {
         for (name, member) in value.as_object().into_iter().flatten() {

@@ -492,6 +492,9 @@ impl Reader {
             }
             return template.map(Text::Template);
         }
+        if within.language == QueryLanguage::JsonPath {
+            self.no_path(object, field);
+        }
         let text = self.text(object, field)?;
         if within.language == QueryLanguage::Jsonata && text.starts_with("{%") {
             return self.expression(text, &object.place(field), &within.plain()).map(Text::Jsonata);

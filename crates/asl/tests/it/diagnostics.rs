@@ -50,6 +50,24 @@ fn warnings_do_not_refuse() {
         validate(&definition, Options::default()).iter().map(|found| found.code).collect();
     assert_eq!(codes, ["NO_DOLLAR", "NO_DOLLAR", "PASS_RESULT_IS_STATIC"]);
     assert!(Definition::parse(&definition).is_ok());
+    let definition = json!({
+        "StartAt": "C",
+        "States": {
+            "C": {"Type": "Choice", "Default": "F", "Choices": [
+                {"Variable": "$.a", "StringEquals": "$.b", "Next": "F"},
+                {"Variable": "$.a", "StringEquals": "$5", "Next": "F"},
+                {"Variable": "$.a", "StringEqualsPath": "$.b", "Next": "F"},
+            ]},
+            "F": {"Type": "Fail", "Error": "$.error", "CausePath": "$.cause"}
+        }
+    })
+    .to_string();
+    let found = validate(&definition, Options::default());
+    let places: Vec<(&str, Option<&str>)> =
+        found.iter().map(|found| (found.code, found.location.as_deref())).collect();
+    let expected = ["/States/C/Choices[0]/StringEquals", "/States/F/Error"];
+    assert_eq!(places, expected.map(|place| ("NO_PATH", Some(place))));
+    assert!(Definition::parse(&definition).is_ok());
 }
 
 #[test]

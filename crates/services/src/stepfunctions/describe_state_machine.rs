@@ -1,5 +1,7 @@
 //! DescribeStateMachine.
 
+use asl::Definition;
+use asl::definition::{Body, Kind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -27,6 +29,8 @@ pub(super) struct Response {
     logging_configuration: Value,
     tracing_configuration: TracingConfiguration,
     #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     revision_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
@@ -41,14 +45,19 @@ pub(super) struct TracingConfiguration {
     pub enabled: bool,
 }
 
-/// A state machine, or one of its versions.
+/// A state machine, or one of its versions; or what the children of a Distributed Map in it run, by the
+/// state's label (`stateMachine:NAME/LABEL`).
 pub(super) async fn describe_state_machine(
     context: &Context,
     caller: &Caller,
     request: Request,
 ) -> Result<Response, Error> {
     let asked = request.state_machine_arn;
-    let parsed = arn::parse(&asked, &["stateMachine"])?;
+    let mut parsed = arn::parse(&asked, &["stateMachine"])?;
+    let label = parsed.name.split_once('/').map(|(name, label)| {
+        parsed.name = name;
+        label.to_owned()
+    });
     let found = machine::of(context, caller, &parsed, &asked).await?;
     let (mut revision, mut created_at) = (found.value.revision.clone(), found.value.created_at);
     let mut description = None;
@@ -58,6 +67,10 @@ pub(super) async fn describe_state_machine(
         let version = version.ok_or_else(|| machine::does_not_exist(&asked))?;
         (revision, created_at) = (version.revision, version.created_at);
         description = version.description;
+    }
+    if let Some(label) = &label {
+        revision.definition =
+            labelled(&revision.definition, label).ok_or_else(|| machine::does_not_exist(&asked))?;
     }
     let machine = found.value;
     let hidden = request.included_data.as_deref() == Some("METADATA_ONLY");
@@ -74,10 +87,30 @@ pub(super) async fn describe_state_machine(
         creation_date: seconds(created_at),
         logging_configuration: revision.logging,
         tracing_configuration: TracingConfiguration { enabled: revision.tracing },
+        label,
         revision_id: revision.id,
         description,
         encryption_configuration: machine.encryption,
         variable_references,
         name: machine.name,
     })
+}
+
+/// The definition that children of the Distributed Map with this label run.
+fn labelled(definition: &str, label: &str) -> Option<String> {
+    fn find(body: &Body, label: &str) -> Option<String> {
+        body.states.values().find_map(|state| match &state.kind {
+            Kind::Map(map) => match &map.distributed {
+                Some(distributed) if distributed.label.as_deref() == Some(label) => {
+                    Some(distributed.processor_text.clone())
+                }
+                _ => find(&map.processor, label),
+            },
+            Kind::Parallel(parallel) => {
+                parallel.branches.iter().find_map(|branch| find(branch, label))
+            }
+            _ => None,
+        })
+    }
+    find(&Definition::parse_stored(definition).ok()?.body, label)
 }

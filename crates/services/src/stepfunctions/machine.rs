@@ -107,8 +107,13 @@ pub(super) async fn of(
     if !parsed.is_of(caller) {
         return Err(does_not_exist(arn));
     }
-    let name = parsed.name.split('/').next().unwrap_or_default();
-    match MACHINES.get(context, &key(caller, name)).await? {
+    if parsed.name.contains('/') {
+        return Err(Error::validation(format!(
+            "This API does not support the ARN of a Distributed Map state: '{arn}'"
+        ))
+        .with("reason", "API_DOES_NOT_SUPPORT_LABELED_ARNS"));
+    }
+    match MACHINES.get(context, &key(caller, parsed.name)).await? {
         Some(machine) if machine.value.deleting && purge_if_idle(context, &machine).await? => {
             Err(does_not_exist(arn))
         }

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use asl::definition::{Kind, Pattern, State};
 use asl::event::TaskTarget;
 use asl::test_state::{Inspection, Outcome, Progress, Setup, StateTest, Tested};
-use asl::{Data, Definition, Failure, Header, ScheduledTask};
+use asl::validate::Options;
+use asl::{Data, Definition, Failure, Header, Limits, ScheduledTask};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -79,7 +80,8 @@ pub(super) async fn test_state(
     let context_object = request.context.as_deref().map(context_object::parse).transpose()?;
     let input = input::parse(request.input.clone())?;
     let variables = variables(request.variables.as_deref())?;
-    let (definition, name) = definition(&request)?;
+    let limits = context.settings.limits;
+    let (definition, name) = definition(&request, limits)?;
     let state = definition.body.find(name).ok_or_else(not_found)?.clone();
     check_state(&state, mock.is_some())?;
     if let Some(cause) = &request.state_configuration.error_caused_by_state {
@@ -108,7 +110,8 @@ pub(super) async fn test_state(
         items_read: read.clone(),
     };
     let header = setup.header.clone();
-    let mut test = StateTest::new(definition.clone(), name, setup).ok_or_else(not_found)?;
+    let mut test =
+        StateTest::new(definition.clone(), name, setup).ok_or_else(not_found)?.with_limits(limits);
     let tested = match (test.enter(moment), answer) {
         (Progress::Done(tested), _) => *tested,
         (Progress::Children(Some(spec)), Some(answer)) => {
@@ -169,10 +172,11 @@ fn check_members(request: &Request) -> Result<Option<&Mock>, Error> {
 }
 
 /// The state machine to take the state from, and the state's name in it.
-fn definition(request: &Request) -> Result<(Arc<Definition>, &str), Error> {
+fn definition(request: &Request, limits: Limits) -> Result<(Arc<Definition>, &str), Error> {
+    let (text, options) = (&request.definition, Options { limits, ..Options::default() });
     let (definition, name) = match &request.state_name {
-        Some(name) => (Definition::parse(&request.definition), name.as_str()),
-        None => (Definition::parse_state(&request.definition, STATE_NAME), STATE_NAME),
+        Some(name) => (Definition::parse_with(text, options), name.as_str()),
+        None => (Definition::parse_state_with(text, STATE_NAME, options), STATE_NAME),
     };
     let definition =
         definition.map_err(|invalid| Error::new("InvalidDefinition", invalid.to_string()))?;

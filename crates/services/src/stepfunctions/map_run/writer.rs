@@ -18,8 +18,6 @@ use crate::{Caller, Context, Error};
 const PAGE: usize = 200;
 /// A file of results is closed when it has so many bytes.
 const FILE_BYTES_MAX: u64 = 5_000_000_000;
-/// Bytes of a state's output.
-const OUTPUT_BYTES_MAX: usize = 262_144;
 
 /// What becomes of each result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +127,7 @@ impl Results<'_> {
                     bytes += output.to_string().len() + 1;
                     outputs.push(output);
                 }
-                if bytes - 1 > OUTPUT_BYTES_MAX {
+                if bytes - 1 > self.context.settings.limits.payload_bytes_max {
                     return Ok(Err(failure(
                         "States.DataLimitExceeded",
                         "The state/task 'mapRun' returned a result with a size exceeding the maximum number of bytes service limit.",
