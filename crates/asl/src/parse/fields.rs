@@ -375,7 +375,7 @@ impl Reader {
                 format!(
                     "The field '{field}' looks like a path, but its name does not end with 'Path'"
                 ),
-                &object.place(field),
+                object.place(field),
             );
         }
     }
