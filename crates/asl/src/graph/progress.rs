@@ -139,8 +139,8 @@ struct Visit {
     iterations: Option<Iterations>,
     start: Timestamp,
     end: Option<Timestamp>,
-    /// Its work timed out, which may become its own end.
-    timed_out: bool,
+    /// How its work failed, which becomes its own end unless it is retried or caught.
+    failing: Option<Status>,
 }
 
 const TOP: FrameId = FrameId(0);
@@ -180,16 +180,33 @@ impl Progress {
                 self.enter(event, state, *state_type);
             }
             EventKind::StateExited { next, .. } => self.exit(event, next.as_deref()),
-            EventKind::StateAborted { .. } => self.close(event.frame, Status::Aborted, event.at),
+            // The state whose failure ends its branch is aborted like the others.
+            EventKind::StateAborted { .. } => {
+                self.change(event.frame, |visit| {
+                    if visit.end.is_none() {
+                        visit.status = visit.failing.unwrap_or(Status::Aborted);
+                        visit.end = Some(event.at);
+                    }
+                });
+            }
             EventKind::TaskScheduled { .. } | EventKind::RetryStarted => {
-                self.change(event.frame, |visit| visit.timed_out = false);
+                self.change(event.frame, |visit| visit.failing = None);
                 self.resume(event.frame);
             }
             EventKind::TaskTimedOut { .. } => {
-                self.change(event.frame, |visit| visit.timed_out = true);
+                self.change(event.frame, |visit| visit.failing = Some(Status::TimedOut));
+            }
+            EventKind::TaskFailed { .. }
+            | EventKind::EvaluationFailed { .. }
+            | EventKind::MapFailed { .. }
+            | EventKind::MapRunFailed { .. } => {
+                self.change(event.frame, |visit| visit.failing = Some(Status::Failed));
             }
             EventKind::RetryScheduled { .. } => {
-                self.change(event.frame, |visit| visit.retries += 1);
+                self.change(event.frame, |visit| {
+                    visit.retries += 1;
+                    visit.failing = None;
+                });
                 self.forget_within(event.frame);
             }
             EventKind::Caught { catcher, .. } => {
@@ -204,6 +221,7 @@ impl Progress {
                 }
             }
             EventKind::ParallelFailed { .. } => {
+                self.change(event.frame, |visit| visit.failing = Some(Status::Failed));
                 let children = self
                     .frames
                     .get(&event.frame)
@@ -249,18 +267,14 @@ impl Progress {
                     state.map_run = Some((map_run_arn.clone(), Iterations::default()));
                 }
             }
-            EventKind::EvaluationFailed { .. }
-            | EventKind::WaitStarted { .. }
+            EventKind::WaitStarted { .. }
             | EventKind::TaskStarted { .. }
             | EventKind::TaskSubmitted { .. }
-            | EventKind::TaskFailed { .. }
             | EventKind::TaskSucceeded { .. }
             | EventKind::TaskHeartbeat { .. }
             | EventKind::ParallelSucceeded
             | EventKind::MapSucceeded
-            | EventKind::MapFailed { .. }
             | EventKind::MapRunSucceeded { .. }
-            | EventKind::MapRunFailed { .. }
             | EventKind::MapRunAborted { .. } => {}
         }
     }
@@ -419,7 +433,7 @@ impl Progress {
     fn fail(&mut self, frame: FrameId, at: Timestamp) {
         self.change(frame, |visit| {
             if visit.end.is_none() {
-                visit.status = if visit.timed_out { Status::TimedOut } else { Status::Failed };
+                visit.status = visit.failing.unwrap_or(Status::Failed);
                 visit.end = Some(at);
             }
         });

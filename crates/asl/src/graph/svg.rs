@@ -1,6 +1,7 @@
 //! The picture as SVG that needs nothing beside it: styles within, light and dark, words for screen
 //! readers. A status is told by colour and by a sign.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::layout::{Crossing, Gap, Size, Spacing};
@@ -47,7 +48,8 @@ fn gap(crossings: &[Crossing], labels: bool) -> Gap {
 }
 
 fn state(state: &State, subtitle: &str, progress: bool) -> (Vec<String>, Size) {
-    let name = |line: &str| text::pixels(line, NAME);
+    // Bold letters are wider.
+    let name = |line: &str| text::pixels(line, NAME * 1.1);
     let lines = text::wrap(&state.name, 200.0, 3, name);
     let wide = lines.iter().map(|line| name(line)).fold(0.0, f64::max);
     let wide = wide.max(text::pixels(subtitle, SMALL).min(200.0));
@@ -95,11 +97,16 @@ pub(super) fn svg(graph: &Graph, theme: Theme) -> String {
         draw_node(&mut svg, node, graph);
     }
     // What the execution has done lies on top.
-    for line in picture.edges.iter().filter(|line| !line.taken) {
-        draw_line(&mut svg, line);
-    }
-    for line in picture.edges.iter().filter(|line| line.taken) {
-        draw_line(&mut svg, line);
+    let mut lines: Vec<&Line> = picture.edges.iter().collect();
+    lines.sort_by(|one, other| {
+        let length = |line: &Line| -> f64 {
+            line.points.windows(2).map(|step| (step[0].1 - step[1].1).abs()).sum()
+        };
+        one.taken.cmp(&other.taken).then(length(other).total_cmp(&length(one)))
+    });
+    let mut known = Known::default();
+    for line in lines {
+        draw_line(&mut svg, line, &mut known);
     }
     for node in picture.nodes.iter().filter(|node| !node.container) {
         draw_node(&mut svg, node, graph);
@@ -273,7 +280,26 @@ fn badge(svg: &mut String, status: Status, x: f64, y: f64) {
     );
 }
 
-fn draw_line(svg: &mut String, line: &Line) {
+/// Upright lines that are drawn already, by their look and place. Lines that share their way are drawn
+/// once: dashes upon dashes would be no dashes. The longest comes first, so that it covers the others.
+#[derive(Default)]
+struct Known(HashMap<(bool, bool, u64), Vec<(f64, f64)>>);
+
+impl Known {
+    /// Whether it is new; if so it is known from now on.
+    fn is_new(&mut self, line: &Line, from: (f64, f64), to: (f64, f64)) -> bool {
+        let look = (line.taken, line.kind == LinkKind::Catch, from.0.to_bits());
+        let spans = self.0.entry(look).or_default();
+        let span = (from.1.min(to.1), from.1.max(to.1));
+        if spans.iter().any(|known| known.0 <= span.0 && span.1 <= known.1) {
+            return false;
+        }
+        spans.push(span);
+        true
+    }
+}
+
+fn draw_line(svg: &mut String, line: &Line, known: &mut Known) {
     let mut class = String::from("line");
     if line.kind == LinkKind::Catch {
         class.push_str(" catch");
@@ -286,7 +312,7 @@ fn draw_line(svg: &mut String, line: &Line) {
         (Some(text), _) => format!("<title>{}</title>", escaped(text)),
         (None, _) => String::new(),
     };
-    let Some((arrow, path)) = way(&line.points) else { return };
+    let Some((arrow, path)) = way(line, known) else { return };
     let _ = writeln!(
         svg,
         "<g class=\"{class}\">{title}<path d=\"{path}\"/><path class=\"arrow\" d=\"{arrow}\"/></g>"
@@ -295,9 +321,9 @@ fn draw_line(svg: &mut String, line: &Line) {
 
 /// The arrow's head and the line before it: straight where it runs straight, else a curve that begins
 /// and ends upright.
-fn way(points: &[(f64, f64)]) -> Option<(String, String)> {
+fn way(line: &Line, known: &mut Known) -> Option<(String, String)> {
     const HEAD: f64 = 7.0;
-    let mut points = points.to_vec();
+    let mut points = line.points.clone();
     let [.., before, tip] = points[..] else { return None };
     let sideways = before.1 == tip.1;
     let (along, across) = if sideways {
@@ -313,16 +339,25 @@ fn way(points: &[(f64, f64)]) -> Option<(String, String)> {
     if let Some(last) = points.last_mut() {
         *last = back;
     }
-    let mut path = format!("M{}", pair(points[0]));
+    let mut path = String::new();
+    let mut at = None;
     for step in points.windows(2) {
         let (from, to) = (step[0], step[1]);
-        if from.0 == to.0 || from.1 == to.1 {
+        let upright = from.0 == to.0;
+        if upright && !known.is_new(line, from, to) {
+            continue;
+        }
+        if at != Some(from) {
+            let _ = write!(path, "M{}", pair(from));
+        }
+        if upright || from.1 == to.1 {
             let _ = write!(path, " L{}", pair(to));
         } else {
             let middle = (from.1 + to.1) / 2.0;
             let (first, second) = ((from.0, middle), (to.0, middle));
             let _ = write!(path, " C{} {} {}", pair(first), pair(second), pair(to));
         }
+        at = Some(to);
     }
     Some((arrow, path))
 }

@@ -76,8 +76,12 @@ fn fit(layered: &Layered, layer: usize, offsets: &[f64], xs: &mut [f64], towards
 fn wanted(layered: &Layered, vertex: usize, xs: &[f64], towards: Towards) -> (f64, f64) {
     let (mut sum, mut weight) = (0.0, 0.0);
     let passes = |vertex: usize| layered.vertices[vertex].kind == Kind::Line;
+    let onward = |neighbours: &[(usize, u32)]| neighbours.iter().any(|(_, pull)| *pull > 1);
+    // A state stands below the one before it, wherever the handler is that catches for both.
+    let aside =
+        passes(vertex) || !onward(&layered.above[vertex]) && !onward(&layered.below[vertex]);
     let mut pull = |neighbours: &[(usize, u32)]| {
-        for &(neighbour, strength) in neighbours {
+        for &(neighbour, strength) in neighbours.iter().filter(|(_, pull)| aside || *pull > 1) {
             let straight = if passes(vertex) && passes(neighbour) { 8.0 } else { 1.0 };
             let strength = f64::from(strength) * straight;
             sum += xs[neighbour] * strength;
