@@ -17,6 +17,7 @@ class Enforcing(Server):
         out = self.data.parent / "stdout"
         with open(out, "w") as self.stdout:
             super().start()
+        # Printed once, by the first start.
         printed = dict(line.split("=", 1) for line in out.read_text().splitlines())
         if printed:
             self.key = printed["AWS_ACCESS_KEY_ID"], printed["AWS_SECRET_ACCESS_KEY"]

@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt};
@@ -114,6 +115,20 @@ pub(crate) async fn read(mut body: Live, gateway: &Gateway) -> Result<(Bytes, He
         held.grow(length)?;
     }
     Ok((rest.map_or(first, BytesMut::freeze), held))
+}
+
+/// Reads on what nobody wants any more, so that the client can hear the answer and send its next request:
+/// as much of it as is worth the while.
+pub(crate) async fn drain(mut body: Live) {
+    const WORTH: usize = 1 << 20;
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let mut seen = 0;
+    while let Ok(Some(Ok(frame))) = timeout(PATIENCE, body.frame()).await {
+        seen += frame.data_ref().map_or(0, Bytes::len);
+        if seen > WORTH {
+            return;
+        }
+    }
 }
 
 /// A request's body: still to come, or read because its hash had to be known.

@@ -149,7 +149,11 @@ async fn dispatch(
         Ok(sender) => Some(sender),
         // Whether a form may come unsigned is seen in it.
         Err(why) if why.is_missing() && meaning.may_be_open() => None,
-        Err(why) => return refused(&why, named),
+        Err(why) => {
+            let response = refused(&why, named);
+            body::drain(request.into_body()).await;
+            return response;
+        }
     };
     let nobody = sender.is_none().then(|| anonymous(&scope, host_region, &gateway.settings));
     let (parts, incoming) = request.into_parts();
@@ -437,7 +441,9 @@ async fn objects(
         Err(why) => {
             let error = count(gateway, peer, &why, Style::Objects);
             let head = request.method() == Method::HEAD;
-            s3::refuse(&error, request.uri().path(), head, &request_id)
+            let response = s3::refuse(&error, request.uri().path(), head, &request_id);
+            body::drain(request.into_body()).await;
+            response
         }
     };
     if let Ok(id) = HeaderValue::from_str(&request_id) {

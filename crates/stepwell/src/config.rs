@@ -12,7 +12,7 @@ use engine::Retention;
 use gateway::Bounds;
 use serde::Deserialize;
 use services::elsewhere::Connection;
-use services::iam::guard::GuardSettings;
+use services::iam::guard::{GuardSettings, Mode};
 use services::quotas::Quotas;
 
 use crate::elsewhere;
@@ -114,6 +114,12 @@ pub struct ServerFlags {
     /// Send a service's tasks elsewhere, e.g. lambda=http://127.0.0.1:3001 (repeatable)
     #[arg(long, value_name = "SERVICE=URL", value_parser = elsewhere::pair)]
     pub service_endpoint: Vec<(String, String)>,
+    /// Requests with a wrong signature, or none, that one address may send a second [default: 20]
+    #[arg(long, value_name = "N")]
+    pub wrong_signatures_per_second: Option<u32>,
+    /// Listen beyond this machine although callers need not prove who they are
+    #[arg(long)]
+    pub i_know_this_is_open: bool,
     /// Web origins whose pages may call, e.g. https://example.org (repeatable)
     #[arg(long, value_name = "ORIGIN")]
     pub allowed_origins: Vec<String>,
@@ -141,6 +147,8 @@ struct File {
     connections: BTreeMap<String, Connection>,
     allowed_origins: Vec<String>,
     allowed_hosts: Vec<String>,
+    wrong_signatures_per_second: Option<u32>,
+    i_know_this_is_open: bool,
     limits: Limits,
     retention_days: Option<u32>,
     /// Days by state machine: its ARN or its name.
@@ -184,6 +192,10 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// Further host names.
     pub allowed_hosts: Vec<String>,
+    /// Requests with a wrong signature, or none, that one address may send a second.
+    pub wrong_signatures_per_second: u32,
+    /// Listen beyond this machine although callers need not prove who they are.
+    pub i_know_this_is_open: bool,
     /// Bounds of definitions and executions.
     pub limits: Limits,
     /// How long executions are kept after their end.
@@ -254,12 +266,35 @@ impl Config {
             connections: file.connections,
             allowed_origins: [flags.allowed_origins.clone(), file.allowed_origins].concat(),
             allowed_hosts: [flags.allowed_hosts.clone(), file.allowed_hosts].concat(),
+            wrong_signatures_per_second: flags
+                .wrong_signatures_per_second
+                .or(file.wrong_signatures_per_second)
+                .unwrap_or(20),
+            i_know_this_is_open: flags.i_know_this_is_open || file.i_know_this_is_open,
             limits: file.limits,
             events: file.events,
             traces: file.traces,
             quotas: file.quotas,
             port: file.port,
         })
+    }
+}
+
+impl Config {
+    /// Holds the address to who may call.
+    ///
+    /// # Errors
+    /// An address that others can reach, where they would not have to prove who they are.
+    pub fn check_openness(&self) -> anyhow::Result<()> {
+        let proven = self.iam.mode == Mode::Enforce
+            && self.iam.accounts.values().all(|mode| *mode == Mode::Enforce);
+        anyhow::ensure!(
+            proven || self.listen.ip().is_loopback() || self.i_know_this_is_open,
+            "{} can be reached from other machines, and nobody there would have to prove who they are: \
+             add --iam enforce, or --i-know-this-is-open if that is meant",
+            self.listen
+        );
+        Ok(())
     }
 }
 

@@ -56,6 +56,7 @@ impl Server {
     /// # Errors
     /// A data folder that is in use (its holder is named) or cannot be written, an address that is taken.
     pub async fn start(config: &Config) -> anyhow::Result<Server> {
+        config.check_openness()?;
         let listener = TcpListener::bind(config.listen).await.with_context(|| {
             format!("cannot listen on {}: is another server running there?", config.listen)
         })?;
@@ -69,6 +70,7 @@ impl Server {
             account: config.account.clone(),
             allowed_origins: config.allowed_origins.clone(),
             allowed_hosts: config.allowed_hosts.clone(),
+            wrong_signatures_per_second: config.wrong_signatures_per_second,
             lengths: context.settings.lengths.clone(),
             body_bytes_max: body_bytes_max(&config.limits),
             bounds: config.port.clone(),

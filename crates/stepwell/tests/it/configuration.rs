@@ -100,6 +100,22 @@ fn the_configurations_account_is_the_servers() {
 }
 
 #[test]
+fn an_open_server_is_not_shown_to_other_machines_unasked() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data").display().to_string();
+    for mode in ["off", "advise"] {
+        let words = ["serve", "--listen", "0.0.0.0:0", "--iam", mode, "--data", &data];
+        let (status, _, error) = run(&words);
+        assert_eq!(status, 2, "{error}");
+        assert!(error.contains("--i-know-this-is-open"), "{error}");
+    }
+    assert!(!folder.path().join("data").exists(), "nothing was begun");
+    drop(Server::start(&folder.path().join("one"), &["--listen", "0.0.0.0:0", "--iam", "enforce"]));
+    let flags = ["--listen", "0.0.0.0:0", "--i-know-this-is-open"];
+    drop(Server::start(&folder.path().join("two"), &flags));
+}
+
+#[test]
 fn one_folder_has_one_server() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

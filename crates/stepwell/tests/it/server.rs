@@ -38,7 +38,10 @@ pub struct Server {
 impl Server {
     /// Starts one on this data folder, with more flags.
     pub fn start(data: &Path, flags: &[&str]) -> Server {
-        let mut command = stepwell(&["serve", "--listen", "127.0.0.1:0", "--log-format", "json"]);
+        let mut command = stepwell(&["serve", "--log-format", "json"]);
+        if !flags.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         command.arg("--data").arg(data).args(flags).stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();

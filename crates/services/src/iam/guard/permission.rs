@@ -72,6 +72,7 @@ const LOG_STREAM: &str = "log-group:{logGroupName}:log-stream:{logStreamName}";
 const RULES: &[Rule] = &[
     rule("stepfunctions", "CreateStateMachine", "", "stateMachine:{name}"),
     rule("stepfunctions", "CreateActivity", "", "activity:{name}"),
+    rule("stepfunctions", "CreateStateMachineAlias", "", "{routingConfiguration.stateMachineVersionArn}"),
     rule("stepfunctions", "ValidateStateMachineDefinition", "", "*"),
     rule("stepfunctions", "TestState", "", "*"),
     rule("stepfunctions", "DescribeStateMachineForExecution", "", "{executionArn}"),
