@@ -1228,17 +1228,17 @@ fn order_like_javascript(m: &mut IndexMap<String, JValue>) {
 
 // ── Conversion from serde_json::Value ────────────────────────────────────────
 
-impl From<serde_json::Value> for JValue {
-    fn from(v: serde_json::Value) -> Self {
+impl From<&serde_json::Value> for JValue {
+    fn from(v: &serde_json::Value) -> Self {
         match v {
             serde_json::Value::Null => JValue::Null,
-            serde_json::Value::Bool(b) => JValue::Bool(b),
+            serde_json::Value::Bool(b) => JValue::Bool(*b),
             serde_json::Value::Number(n) => JValue::Number(n.as_f64().unwrap_or(0.0)),
-            serde_json::Value::String(s) => JValue::String(s.into()),
+            serde_json::Value::String(s) => JValue::String(s.as_str().into()),
             serde_json::Value::Array(arr) => {
                 let mut flat = true;
                 let items = arr
-                    .into_iter()
+                    .iter()
                     .map(|v| {
                         flat &= !v.is_array();
                         JValue::from(v)
@@ -1247,9 +1247,7 @@ impl From<serde_json::Value> for JValue {
                 JValue::Array(JArray::new_flat(items, flat))
             }
             serde_json::Value::Object(map) => {
-                let m: IndexMap<String, JValue> =
-                    map.into_iter().map(|(k, v)| (k, JValue::from(v))).collect();
-                JValue::object(m)
+                JValue::object(map.iter().map(|(k, v)| (k.clone(), JValue::from(v))).collect())
             }
         }
     }

@@ -147,7 +147,7 @@ impl<'s> Session<'s> {
     /// A member of `$states`, if it exists here.
     fn member(&self, name: &str) -> Option<JValue> {
         let from = |cell: &OnceCell<JValue>, value: &Value| {
-            cell.get_or_init(|| JValue::from(value.clone())).clone()
+            cell.get_or_init(|| JValue::from(value)).clone()
         };
         match name {
             "input" => Some(from(&self.input, self.scope.input)),

@@ -52,7 +52,7 @@ pub(super) fn in_state(
     context.bind("states".to_owned(), JValue::object(states));
     for name in &references.variables {
         if let Some(value) = scope.variables.get(name) {
-            context.bind(name.clone(), JValue::from(value.clone()));
+            context.bind(name.clone(), JValue::from(value));
         }
     }
     let options =
@@ -81,7 +81,7 @@ pub(super) fn plainly(
 ) -> Result<Option<Value>, Failure> {
     let mut context = Context::new();
     for (name, value) in bindings {
-        context.bind(name.clone(), JValue::from(value.clone()));
+        context.bind(name.clone(), JValue::from(value));
     }
     let options = EvaluatorOptions { max_stack_depth: bounds.depth, ..Default::default() };
     let environment = Environment {
@@ -94,7 +94,7 @@ pub(super) fn plainly(
     };
     let mut evaluator = Evaluator::with_options(context, options);
     functions::register_random(&mut evaluator, moment);
-    let input = input.map_or(JValue::Undefined, |input| JValue::from(input.clone()));
+    let input = input.map_or(JValue::Undefined, JValue::from);
     evaluate(&mut evaluator, program, &input, environment)
 }
 
