@@ -60,6 +60,9 @@ pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
         "  eval \"$(stepwell env)\"            point this shell's boto3, AWS CLI and SDKs at it"
     );
     println!(
+        "  stepwell graph examples/bikeshare/pipeline.asl.json    such a pipeline as a picture"
+    );
+    println!(
         "  python examples/bikeshare/pipeline.py    the same pipeline with the Data Science SDK"
     );
     Ok(ExitCode::SUCCESS)
