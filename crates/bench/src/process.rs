@@ -61,18 +61,11 @@ fn read(process: u32) -> Option<Process> {
     })
 }
 
-/// Bytes of all files below a folder, but for SQLite's log and its index, whose size is bounded and has
-/// nothing to do with how much is stored.
+/// Bytes of all files below a folder.
 pub(crate) fn disk_bytes(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let of_entry = |entry: fs::DirEntry| match entry.metadata() {
         Ok(meta) if meta.is_dir() => disk_bytes(&entry.path()),
-        _ if [".db-wal", ".db-shm"]
-            .iter()
-            .any(|end| entry.path().to_string_lossy().ends_with(end)) =>
-        {
-            0
-        }
         Ok(meta) => meta.len(),
         Err(_) => 0,
     };

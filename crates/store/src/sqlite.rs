@@ -31,8 +31,10 @@ use crate::{
 
 /// A store in SQLite.
 pub(crate) struct Sqlite {
-    writes: Writes,
+    // Before the writer: the last connection to close carries the WAL into the database and removes it,
+    // which one that only reads cannot.
     readers: Arc<Readers>,
+    writes: Writes,
     reserved: tokio::sync::Mutex<std::ops::Range<ExecutionKey>>,
     // Last, so that the folder is let go of only when nothing uses it any more.
     _held: Option<Held>,
