@@ -6,7 +6,6 @@ import { call, send } from '../api/call';
 import { useQuery } from '../api/query';
 import type { Endpoint as Described } from '../api/types';
 import { Link, go, to } from '../router';
-import { Chart } from '../ui/chart';
 import { count, dateTime, duration } from '../ui/format';
 import {
   Arn,
@@ -123,7 +122,6 @@ export function Endpoint({ name }: { name: string }) {
             <Panel title="Try it">
               <TryIt name={name} ready={endpoint.EndpointStatus === 'InService'} />
             </Panel>
-            <Traffic name={name} />
             <Panel title="Log">
               <LogTail query={log} label={`Log of ${name}`} />
             </Panel>
@@ -209,57 +207,5 @@ function TryIt({ name, ready }: { name: string; ready: boolean }) {
         </div>
       )}
     </form>
-  );
-}
-
-interface Datapoint {
-  Timestamp: number;
-  Sum?: number;
-  Average?: number;
-}
-
-/** What it was asked within the last hours, from CloudWatch. */
-function Traffic({ name }: { name: string }) {
-  const metrics = useQuery(
-    `traffic ${name}`,
-    async (signal) => {
-      const { Metrics } = await call<{
-        Metrics: { MetricName: string; Dimensions: { Name: string; Value: string }[] }[];
-      }>(
-        'monitoring',
-        'ListMetrics',
-        { Namespace: 'AWS/SageMaker', Dimensions: [{ Name: 'EndpointName', Value: name }] },
-        signal,
-      );
-      const now = Math.floor(Date.now() / 1000);
-      const metric = Metrics.find((one) => one.MetricName === 'Invocations');
-      if (!metric) return [];
-      const { Datapoints } = await call<{ Datapoints: Datapoint[] }>(
-        'monitoring',
-        'GetMetricStatistics',
-        {
-          Namespace: 'AWS/SageMaker',
-          MetricName: metric.MetricName,
-          Dimensions: metric.Dimensions,
-          StartTime: now - 3 * 3600,
-          EndTime: now + 60,
-          Period: 60,
-          Statistics: ['Sum'],
-        },
-        signal,
-      );
-      return Datapoints.map((point): [number, number] => [point.Timestamp, point.Sum ?? 0]).sort((a, b) => a[0] - b[0]);
-    },
-    { every: 10_000 },
-  );
-  if (!metrics.data || metrics.data.length === 0) return null;
-  return (
-    <Panel title="Traffic">
-      <Chart
-        title="Invocations a minute"
-        series={[{ name: 'Invocations', points: metrics.data }]}
-        x={(seconds) => new Date(seconds * 1000).toLocaleTimeString()}
-      />
-    </Panel>
   );
 }
