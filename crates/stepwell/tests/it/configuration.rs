@@ -58,12 +58,12 @@ fn the_configuration_beside_the_data_folder_has_a_key_for_every_flag() {
     assert!(names.contains(&"xgboost-lib") && names.contains(&"listen"), "{names:?}");
     for name in names.into_iter().filter(|name| !["config", "help"].contains(name)) {
         // A value of no known type: the key is known if the complaint is about the value.
-        let key = match name {
-            // Given once for each service, it is a table there.
-            "service-endpoint" => "service_endpoints".to_owned(),
-            name => name.replace('-', "_"),
+        let (key, value) = match name {
+            // Given once for each service, it is a table there, and a date can be read as one.
+            "service-endpoint" => ("service_endpoints".to_owned(), "true"),
+            name => (name.replace('-', "_"), "1979-05-27"),
         };
-        std::fs::write(&file, format!("{key} = 1979-05-27\n")).unwrap();
+        std::fs::write(&file, format!("{key} = {value}\n")).unwrap();
         let words = ["env", "--data", data.to_str().unwrap()];
         let (status, _, error) = run(&words);
         assert_eq!(status, 2, "{name}: {error}");
