@@ -5,6 +5,7 @@ import pytest
 from botocore.config import Config
 
 from conftest import Server
+from pipeline import until
 
 ACCOUNT = "000000000000"
 
@@ -14,11 +15,12 @@ class Enforcing(Server):
 
     def start(self):
         self.key = None
-        out = self.data.parent / "stdout"
+        out, first = self.data.parent / "stdout", not self.data.exists()
         with open(out, "w") as self.stdout:
             super().start()
-        # Printed once, by the first start.
-        printed = dict(line.split("=", 1) for line in out.read_text().splitlines())
+        # Printed once, by the first start, when the port may answer already.
+        lines = until(lambda: out.read_text().splitlines(), lambda lines: len(lines) >= 2 or not first, 30)
+        printed = dict(line.split("=", 1) for line in lines)
         if printed:
             self.key = printed["AWS_ACCESS_KEY_ID"], printed["AWS_SECRET_ACCESS_KEY"]
         return self

@@ -100,6 +100,10 @@ class Chapter:
         return self.states.create_state_machine(
             name=f"machine-{self.number}", definition=definition, roleArn=WORKFLOW)["stateMachineArn"]
 
+    def endpoint_settled(self, name):
+        """Waits until an endpoint serves or has failed; before, it cannot be deleted."""
+        until(lambda: self.sagemaker.describe_endpoint(EndpointName=name), lambda it: it["EndpointStatus"] != "Creating", 90)
+
     def run(self):
         """A pipeline's description and the name of the state it ended in."""
         arn = self.states.start_execution(stateMachineArn=self.create())["executionArn"]
@@ -145,7 +149,7 @@ def test_with_it_the_pipeline_runs(chapter):
     ended, last = chapter.run()
     assert (ended["status"], last) == ("SUCCEEDED", "Create Endpoint"), ended
     name = f"chapter-{chapter.number}"
-    until(lambda: chapter.sagemaker.describe_endpoint(EndpointName=name), lambda it: it["EndpointStatus"] != "Creating", 90)
+    chapter.endpoint_settled(name)
     answer = chapter.runtime.invoke_endpoint(EndpointName=name, ContentType="text/csv", Body="1,2,3,4")
     assert float(answer["Body"].read())
     streams = chapter.logs.describe_log_streams(logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=name)
@@ -194,6 +198,7 @@ def test_a_role_that_may_not_write_logs_leaves_none(chapter):
     streams = chapter.logs.describe_log_streams(
         logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"chapter-{chapter.number}")
     assert streams["logStreams"] == []
+    chapter.endpoint_settled(f"chapter-{chapter.number}")
     chapter.sagemaker.delete_endpoint(EndpointName=f"chapter-{chapter.number}")
 
 
