@@ -41,6 +41,13 @@ impl Alias {
         }
         self.routes.first().map_or(0, |route| route.version)
     }
+
+    /// The version that most executions run by: what describes the alias where one version must.
+    pub fn main_version(&self) -> u64 {
+        // Of equals `max_by_key` takes the last; the first is meant.
+        let main = self.routes.iter().rev().max_by_key(|route| route.weight);
+        main.map_or(0, |route| route.version)
+    }
 }
 
 /// The alias of this name of a state machine (by its key).
@@ -394,5 +401,8 @@ mod tests {
         assert!((800..1200).contains(&count(&canary, 2)));
         assert_eq!(count(&alias(vec![route(1, 100), route(2, 0)]), 1), 10_000);
         assert_eq!(count(&alias(vec![route(1, 0), route(2, 100)]), 2), 10_000);
+        assert_eq!(canary.main_version(), 1);
+        assert_eq!(alias(vec![route(1, 10), route(2, 90)]).main_version(), 2);
+        assert_eq!(alias(vec![route(3, 50), route(2, 50)]).main_version(), 3);
     }
 }

@@ -5,8 +5,7 @@ use asl::definition::{Body, Kind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::machine;
-use super::{arn, seconds};
+use super::{aliases, arn, machine, seconds};
 use crate::{Caller, Context, Error};
 
 #[derive(Deserialize)]
@@ -45,7 +44,8 @@ pub(super) struct TracingConfiguration {
     pub enabled: bool,
 }
 
-/// A state machine, or one of its versions; or what the children of a Distributed Map in it run, by the
+/// A state machine, or one of its versions; by an alias, the version that most of its executions run by
+/// (AWS takes the alias's ARN and leaves open which of two versions it tells); or what the children of a Distributed Map in it run, by the
 /// state's label (`stateMachine:NAME/LABEL`).
 pub(super) async fn describe_state_machine(
     context: &Context,
@@ -53,6 +53,7 @@ pub(super) async fn describe_state_machine(
     request: Request,
 ) -> Result<Response, Error> {
     let asked = request.state_machine_arn;
+    let mut told_arn = asked.clone();
     let mut parsed = arn::parse(&asked, &["stateMachine"])?;
     let label = parsed.name.split_once('/').map(|(name, label)| {
         parsed.name = name;
@@ -62,7 +63,15 @@ pub(super) async fn describe_state_machine(
     let (mut revision, mut created_at) = (found.value.revision.clone(), found.value.created_at);
     let mut description = None;
     if let Some(qualifier) = parsed.rest {
-        let number = qualifier.parse().map_err(|_| machine::does_not_exist(&asked))?;
+        let number = match qualifier.parse() {
+            Ok(number) => number,
+            Err(_) => {
+                let alias = aliases::find(context, &found.key, qualifier).await?;
+                let alias = alias.ok_or_else(|| machine::does_not_exist(&asked))?;
+                told_arn = found.value.version_arn(alias.main_version());
+                alias.main_version()
+            }
+        };
         let version = machine::version(context, &found, number).await?;
         let version = version.ok_or_else(|| machine::does_not_exist(&asked))?;
         (revision, created_at) = (version.revision, version.created_at);
@@ -80,7 +89,7 @@ pub(super) async fn describe_state_machine(
     };
     Ok(Response {
         r#type: machine.type_name(),
-        state_machine_arn: asked,
+        state_machine_arn: told_arn,
         status: if machine.deleting { "DELETING" } else { "ACTIVE" },
         definition: if hidden { String::new() } else { revision.definition },
         role_arn: revision.role_arn,

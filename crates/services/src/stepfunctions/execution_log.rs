@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 
 use super::execution::Attributes;
-use super::get_execution_history::{View, targets};
+use super::get_execution_history::{Qualified, View, targets};
 use crate::logs::{self, Destination};
 use crate::{Context, Error};
 
@@ -44,6 +44,7 @@ struct Entry {
     stored: Option<u64>,
     header: Arc<Header>,
     logging: Arc<Logging>,
+    started_by: Qualified,
     redrive_count: u32,
     events: Vec<Event>,
 }
@@ -68,6 +69,7 @@ pub(super) struct Log<'a> {
     log: &'a ExecutionLog,
     header: Arc<Header>,
     logging: Arc<Logging>,
+    started_by: Qualified,
 }
 
 impl Log<'_> {
@@ -77,6 +79,7 @@ impl Log<'_> {
             stored: None,
             header: self.header.clone(),
             logging: self.logging.clone(),
+            started_by: self.started_by.clone(),
             redrive_count: 0,
             events,
         });
@@ -97,6 +100,7 @@ impl ExecutionLog {
             stored: Some(news.execution),
             header: news.header,
             logging: Arc::new(logging),
+            started_by: serde_json::from_str(&news.attributes).unwrap_or_default(),
             redrive_count: news.redrive_count,
             events: news.events,
         });
@@ -105,7 +109,8 @@ impl ExecutionLog {
     /// The log of an Express execution, if it is logged.
     pub fn of(&self, header: &Arc<Header>, attributes: &Attributes) -> Option<Log<'_>> {
         let logging = Arc::new(Logging::of(&attributes.logging)?);
-        Some(Log { log: self, header: header.clone(), logging })
+        let started_by = Qualified::of(attributes);
+        Some(Log { log: self, header: header.clone(), logging, started_by })
     }
 
     fn take(&self, entry: Entry) {
@@ -183,7 +188,11 @@ async fn lines(
             _ => {}
         }
     }
-    let mut view = View { targets: known.clone(), data: entry.logging.data };
+    let mut view = View {
+        targets: known.clone(),
+        data: entry.logging.data,
+        started_by: entry.started_by.clone(),
+    };
     if let Some(key) = entry.stored
         && entry.events.iter().any(|event| event.id > 0 && view.of(event).is_none())
     {

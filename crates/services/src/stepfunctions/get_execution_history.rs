@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use store::ExecutionKey;
 
+use super::execution::Attributes;
 use super::{execution, invalid_token, page_size};
 use crate::{Caller, Context, Error, page};
 
@@ -50,7 +51,8 @@ pub(super) async fn get_execution_history(
     let next_token = (page.len() > limit).then(|| page::token(&page[limit].id.to_string()));
     page.truncate(limit);
     let targets = targets(context, known.key, &page).await?;
-    let view = View { targets, data: request.include_execution_data != Some(false) };
+    let data = request.include_execution_data != Some(false);
+    let view = View { targets, data, started_by: Qualified::of(&Attributes::of(&known)) };
     let events = page.iter().filter_map(|event| view.of(event)).collect();
     Ok(Response { events, next_token })
 }
@@ -99,6 +101,36 @@ pub(super) struct View {
     pub targets: HashMap<TaskId, TaskTarget>,
     /// With inputs and outputs.
     pub data: bool,
+    pub started_by: Qualified,
+}
+
+/// The version and the alias that an execution was started by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(super) struct Qualified {
+    version_arn: Option<String>,
+    alias_arn: Option<String>,
+}
+
+impl Qualified {
+    pub fn of(attributes: &Attributes) -> Qualified {
+        let Attributes { version_arn, alias_arn, .. } = attributes;
+        Qualified { version_arn: version_arn.clone(), alias_arn: alias_arn.clone() }
+    }
+
+    /// As they stand in an execution's first event.
+    fn told(&self, mut details: Map<String, Value>) -> Map<String, Value> {
+        let members = [
+            ("stateMachineAliasArn", &self.alias_arn),
+            ("stateMachineVersionArn", &self.version_arn),
+        ];
+        for (name, arn) in members {
+            if let Some(arn) = arn {
+                details.insert(name.to_owned(), arn.as_str().into());
+            }
+        }
+        details
+    }
 }
 
 /// The type of an AWS event, and its details: the member's name and what it holds.
@@ -140,7 +172,8 @@ impl View {
             ExecutionStarted { input, role_arn, .. } => with(
                 "ExecutionStarted",
                 "executionStartedEventDetails",
-                self.input(details([("roleArn", role_arn.as_str().into())]), input),
+                self.started_by
+                    .told(self.input(details([("roleArn", role_arn.as_str().into())]), input)),
             ),
             ExecutionSucceeded { output } => with(
                 "ExecutionSucceeded",

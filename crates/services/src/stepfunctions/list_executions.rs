@@ -5,9 +5,11 @@ use engine::Summary;
 use serde::{Deserialize, Serialize};
 
 use super::execution::Attributes;
+use super::machine::{self, Machine};
 use super::{
-    arn, describe_map_run, invalid_token, machine, page_size, seconds, type_not_supported,
+    aliases, arn, describe_map_run, invalid_token, page_size, seconds, type_not_supported,
 };
+use crate::record::Found;
 use crate::{Caller, Context, Error, page};
 
 #[derive(Deserialize)]
@@ -65,6 +67,9 @@ pub(super) async fn list_executions(
             if found.value.express {
                 return Err(type_not_supported());
             }
+            if let Some(qualifier) = parsed.rest {
+                known(context, &found, qualifier, asked).await?;
+            }
             (found.value.arn, parsed.rest.map(|_| asked.as_str()))
         }
         (None, Some(arn)) => (describe_map_run::find(context, caller, arn).await?.arn, None),
@@ -113,6 +118,20 @@ pub(super) async fn list_executions(
     let last = page.last().filter(|_| more);
     let next_token = last.map(|summary| page::token(&summary.key.to_string()));
     Ok(Response { executions: page.into_iter().map(item).collect(), next_token })
+}
+
+/// A qualifier must be an alias, or a version that there is or was: its executions outlive it.
+async fn known(
+    context: &Context,
+    machine: &Found<Machine>,
+    qualifier: &str,
+    asked: &str,
+) -> Result<(), Error> {
+    let known = match qualifier.parse::<u64>() {
+        Ok(number) => (1..=machine.value.last_version).contains(&number),
+        Err(_) => aliases::find(context, &machine.key, qualifier).await?.is_some(),
+    };
+    if known { Ok(()) } else { Err(machine::does_not_exist(asked)) }
 }
 
 fn item(summary: Summary) -> Item {

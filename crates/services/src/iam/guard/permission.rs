@@ -223,6 +223,12 @@ pub fn needed(service: &str, operation: &str, caller: &Caller, members: &Value) 
         let resource = named(service, caller, members).unwrap_or_else(|| "*".to_owned());
         needs.push(Need { keys: keys.clone(), ..Need::new(own(), resource) });
     }
+    // Versions and aliases are allowed and refused as their state machine is.
+    for need in &mut needs {
+        if let Some((machine, _)) = qualified(&need.resource) {
+            need.resource = machine.to_owned();
+        }
+    }
     needs.extend(tagging(service, operation, caller, members, &needs[0], keys));
     for (_, _, member, to) in PASSES.iter().filter(|pass| (pass.0, pass.1) == (service, operation))
     {
@@ -320,6 +326,14 @@ fn resources(template: &str, prefix: &str, caller: &Caller, members: &Value) -> 
     made.into_iter().map(finish).collect()
 }
 
+/// The ARN of a version or an alias as its state machine's and what qualifies it.
+fn qualified(arn: &str) -> Option<(&str, &str)> {
+    let mut parts = arn.split(':');
+    let is_machine = parts.nth(2) == Some("states") && parts.nth(2) == Some("stateMachine");
+    let has_more = is_machine && parts.nth(1).is_some();
+    arn.rsplit_once(':').filter(|_| has_more)
+}
+
 /// `bucket/key` of a copy's source, which may be percent-encoded and name a version.
 fn copied(source: &str) -> String {
     let source = source.trim_start_matches('/');
@@ -372,6 +386,15 @@ fn request_keys(service: &str, members: &Value) -> Vec<(String, Vec<String>)> {
     if !tag_keys.is_empty() {
         keys.push(("aws:TagKeys".to_owned(), tag_keys));
     }
+    let machines = ["stateMachineArn", "stateMachineAliasArn", "stateMachineVersionArn"];
+    let mut qualifiers: Vec<String> = Vec::new();
+    if service == "stepfunctions" {
+        let asked = machines.into_iter().filter_map(|member| members[member].as_str());
+        qualifiers.extend(asked.filter_map(qualified).map(|(_, name)| name.to_owned()));
+    }
+    if !qualifiers.is_empty() {
+        keys.push(("states:StateMachineQualifier".to_owned(), qualifiers));
+    }
     let own: &[(&str, &str)] = match service {
         "s3" => {
             &[("s3:prefix", "Prefix"), ("s3:delimiter", "Delimiter"), ("s3:max-keys", "MaxKeys")]
@@ -418,6 +441,14 @@ mod tests {
         let cases = [
             (
                 told("stepfunctions", "StartExecution", json!({ "stateMachineArn": machine })),
+                vec!["states:StartExecution arn:aws:states:us-east-1:123456789012:stateMachine:m"],
+            ),
+            (
+                told(
+                    "stepfunctions",
+                    "StartExecution",
+                    json!({ "stateMachineArn": format!("{machine}:PROD") }),
+                ),
                 vec!["states:StartExecution arn:aws:states:us-east-1:123456789012:stateMachine:m"],
             ),
             (
