@@ -24,6 +24,9 @@ pub const TARGETS: [(&str, Target); 5] = [
     ("protocol", protocol),
 ];
 
+/// Whether libFuzzer drives.
+const LIBFUZZER: bool = cfg!(feature = "libfuzzer");
+
 const MOMENT: Moment = Moment { now: Timestamp(1_700_000_000_000), seed: 1 };
 
 /// A definition is refused, or its execution runs on until it waits for something that never comes.
@@ -68,20 +71,21 @@ pub fn jsonpath(data: &[u8]) {
     }
 }
 
-/// An expression that compiles is evaluated; the evaluator must not even panic where panics are caught.
+/// An expression that compiles is evaluated; the evaluator must not even panic where panics are caught. libFuzzer ends
+/// at any panic by itself, and soon writes an expression whose own error quotes the words looked for here.
 pub fn jsonata(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(compiled) = Jsonata::compile(text) {
         with_scope(|scope| {
             if let Err(error) = compiled.evaluate(scope, "Output") {
-                assert!(!error.cause.contains("an internal error"), "{}", error.cause);
+                assert!(LIBFUZZER || !error.cause.contains("internal error"), "{}", error.cause);
             }
         });
     }
     let bounds = jsonata::Bounds { steps: 1_000_000, depth: None };
     if let Err(failure) = jsonata::evaluate_plain(text, Some(input()), &Map::new(), MOMENT, bounds)
     {
-        assert!(!failure.message.contains("internal error"), "{failure}");
+        assert!(LIBFUZZER || !failure.message.contains("internal error"), "{failure}");
     }
 }
 
