@@ -1,7 +1,9 @@
-//! A store that does what real ones do: it takes time, fails before or after it wrote, is full for a while.
+//! A store that does what real ones do: it takes time, fails before or after it wrote, is full for a while,
+//! and when the power fails it may be left with a part of what was being written.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,19 +12,22 @@ use std::task::{Context, Poll};
 use asl::{Dice, Moment, Timestamp};
 use async_trait::async_trait;
 use store::{
-    Batch, Chunk, ExecutionFilter, ExecutionKey, ExecutionRow, Record, Scan, Store, StoreError,
-    TaskRow, TimerRow,
+    Batch, Chunk, ExecutionFilter, ExecutionKey, ExecutionRow, ExecutionWrite, Record, Scan, Store,
+    StoreError, TaskRow, TaskWrite, TimerRow, TimerWrite,
 };
+use tempfile::TempDir;
 
 /// A store that survives crashes of the engine, with faults on the way to it.
 pub struct FaultyStore {
-    inner: Arc<dyn Store>,
     state: Mutex<State>,
     /// Rows that were read of executions, journals, timers and tasks.
     rows_read: AtomicUsize,
 }
 
 struct State {
+    inner: Arc<dyn Store>,
+    /// Where it lies, if it does on a disk.
+    folder: Option<TempDir>,
     dice: Dice,
     faults: bool,
     /// Batches on their way, in order; who asked may have gone.
@@ -31,12 +36,35 @@ struct State {
     next: u64,
     /// The disk is full for so many batches.
     full: u32,
+    /// Executions of which something was written.
+    touched: BTreeSet<ExecutionKey>,
 }
 
+/// One world of so many has its store on a disk, where the power can fail.
+const ON_DISK: u64 = 32;
+/// What a disk writes whole or not at all.
+const SECTOR: usize = 512;
+
 impl FaultyStore {
+    /// A store as this seed wants it.
+    pub fn of_seed(seed: u64, faults: bool) -> FaultyStore {
+        let mut dice = Moment { now: Timestamp(0), seed }.dice("where the store lies");
+        let folder = (faults && dice.next_u64().is_multiple_of(ON_DISK)).then(new_folder);
+        let inner = match &folder {
+            Some(folder) => open(folder.path()),
+            None => now(store::open("memory:")).expect("memory"),
+        };
+        let store = FaultyStore::new(inner, seed, faults);
+        store.state.lock().unwrap().folder = folder;
+        store
+    }
+
     pub fn new(inner: Arc<dyn Store>, seed: u64, faults: bool) -> FaultyStore {
         let dice = Moment { now: Timestamp(0), seed }.dice("store");
         let state = State {
+            inner,
+            folder: None,
+            touched: BTreeSet::new(),
             dice,
             faults,
             queue: VecDeque::new(),
@@ -44,24 +72,41 @@ impl FaultyStore {
             next: 0,
             full: 0,
         };
-        FaultyStore { inner, state: Mutex::new(state), rows_read: AtomicUsize::new(0) }
+        FaultyStore { state: Mutex::new(state), rows_read: AtomicUsize::new(0) }
     }
 
-    /// The store itself, for looking without faults.
-    pub fn beneath(&self) -> &Arc<dyn Store> {
-        &self.inner
+    /// The store itself, for looking without faults; another one after a crash.
+    pub fn beneath(&self) -> Arc<dyn Store> {
+        self.state.lock().unwrap().inner.clone()
     }
 
-    /// The process dies: of what was on its way, the first few are written, the rest is not.
-    pub fn crash(&self) {
+    /// The process dies: of what was on its way, the first few are written, the rest is not. On a disk the
+    /// power may have failed: of the next one some sectors are there and others are not. Whether
+    /// [`FaultyStore::beneath`] is another one now.
+    pub fn crash(&self) -> bool {
         let mut state = self.state.lock().unwrap();
         let survive = state.dice.next_u64() as usize % (state.queue.len() + 1);
         for _ in 0..survive {
             let (_, batch) = state.queue.pop_front().expect("it was counted");
-            let _ = now(self.inner.commit(batch));
+            let _ = state.write(batch);
+        }
+        let on_disk = state.folder.is_some();
+        if on_disk {
+            state.lose_power();
         }
         state.queue.clear();
         state.answers.clear();
+        on_disk
+    }
+
+    /// Whether nothing is on its way.
+    pub fn is_idle(&self) -> bool {
+        self.state.lock().unwrap().queue.is_empty()
+    }
+
+    /// Executions of which something was written since this was last asked.
+    pub fn touched(&self) -> BTreeSet<ExecutionKey> {
+        std::mem::take(&mut self.state.lock().unwrap().touched)
     }
 
     pub fn stop_faults(&self) {
@@ -119,12 +164,109 @@ impl FaultyStore {
                 _ if full => Err(StoreError::Full { at: "here".into() }),
                 0 => Err(failed()),
                 1 => Err(StoreError::Full { at: "here".into() }),
-                2 => now(self.inner.commit(batch)).and(Err(failed())),
-                _ => now(self.inner.commit(batch)),
+                2 => state.write(batch).and(Err(failed())),
+                _ => state.write(batch),
             };
             state.answers.insert(first, answer);
         }
     }
+}
+
+impl State {
+    fn write(&mut self, batch: Batch) -> Result<(), StoreError> {
+        self.touched.extend(executions_of(&batch));
+        now(self.inner.commit(batch))
+    }
+
+    /// The folder as it is found when the power is back.
+    fn lose_power(&mut self) {
+        let Some(folder) = &self.folder else { return };
+        let wal = folder.path().join("stepwell.db-wal");
+        let durable = std::fs::read(&wal).unwrap_or_default();
+        if let Some((_, batch)) = self.queue.pop_front() {
+            // Whether it is there is for whoever opens the folder to find out.
+            let _ = self.write(batch);
+        }
+        let Some(folder) = &self.folder else { return };
+        let written = std::fs::read(&wal).unwrap_or_default();
+        let found = new_folder();
+        let left = torn(&durable, written, &mut self.dice);
+        std::fs::write(found.path().join("stepwell.db-wal"), left).expect("a disk");
+        let database = "stepwell.db";
+        std::fs::copy(folder.path().join(database), found.path().join(database)).expect("a disk");
+        self.inner = open(found.path());
+        self.folder = Some(found);
+        // What is there now is to be looked at, all of it.
+        let rows = now(self.inner.executions_after(0, usize::MAX)).expect("it was just opened");
+        self.touched.extend(rows.iter().map(|row| row.key));
+        assert_eq!(now(self.inner.verify()).expect("it was just opened"), [""; 0]);
+    }
+}
+
+/// A file of which `durable` is on the disk for sure, after the power has failed while it became `written`.
+fn torn(durable: &[u8], mut written: Vec<u8>, dice: &mut Dice) -> Vec<u8> {
+    let kind = dice.next_u64() % 4;
+    let until = dice.next_u64() as usize % (written.len() + 1);
+    let is_durable = |place: usize, byte: u8| durable.get(place) == Some(&byte);
+    for (number, sector) in written.chunks_mut(SECTOR).enumerate() {
+        let begin = number * SECTOR;
+        if sector.iter().enumerate().all(|(place, byte)| is_durable(begin + place, *byte)) {
+            continue;
+        }
+        let lost = match kind {
+            0 => false,
+            1 => dice.next_u64().is_multiple_of(2),
+            _ => begin + sector.len() > until,
+        };
+        if !lost {
+            continue;
+        }
+        for (place, byte) in sector.iter_mut().enumerate() {
+            *byte = match durable.get(begin + place) {
+                Some(old) => *old,
+                None if kind == 3 => dice.next_u64() as u8,
+                None => 0,
+            };
+        }
+    }
+    if kind == 2 {
+        written.truncate(until.max(durable.len()));
+    }
+    written
+}
+
+fn executions_of(batch: &Batch) -> impl Iterator<Item = ExecutionKey> {
+    let rows = batch.executions.iter().map(|write| match write {
+        ExecutionWrite::Insert(row) | ExecutionWrite::Update(row) => row.key,
+        ExecutionWrite::Delete(key) => *key,
+    });
+    let timers = batch.timers.iter().map(|write| match write {
+        TimerWrite::Set(TimerRow { execution, .. }) | TimerWrite::Cancel { execution, .. } => {
+            *execution
+        }
+    });
+    let tasks = batch.tasks.iter().map(|write| match write {
+        TaskWrite::Add(TaskRow { execution, .. })
+        | TaskWrite::Move { execution, .. }
+        | TaskWrite::Done { execution, .. } => *execution,
+    });
+    rows.chain(batch.journal.iter().map(|chunk| chunk.execution)).chain(timers).chain(tasks)
+}
+
+/// A folder in memory if the machine has such: what is tried is what is lost, not how long a disk takes.
+fn new_folder() -> TempDir {
+    let in_memory = Path::new("/dev/shm");
+    let folder = if in_memory.is_dir() {
+        tempfile::tempdir_in(in_memory).or_else(|_| tempfile::tempdir())
+    } else {
+        tempfile::tempdir()
+    };
+    folder.expect("a temporary folder")
+}
+
+fn open(folder: &Path) -> Arc<dyn Store> {
+    now(store::open(folder.to_str().expect("it is named in UTF-8")))
+        .expect("what a crash left opens")
 }
 
 #[async_trait]
@@ -139,22 +281,22 @@ impl Store for FaultyStore {
     }
 
     async fn allocate(&self) -> Result<ExecutionKey, StoreError> {
-        self.inner.allocate().await
+        now(self.beneath().allocate())
     }
 
     async fn record(&self, table: &'static str, key: &str) -> Result<Option<Record>, StoreError> {
         self.delay().await;
-        self.inner.record(table, key).await
+        now(self.beneath().record(table, key))
     }
 
     async fn records(&self, table: &'static str, scan: Scan) -> Result<Vec<Record>, StoreError> {
-        self.inner.records(table, scan).await
+        now(self.beneath().records(table, scan))
     }
 
     async fn execution(&self, key: ExecutionKey) -> Result<Option<ExecutionRow>, StoreError> {
         self.delay().await;
         self.rows_read.fetch_add(1, Ordering::Relaxed);
-        self.inner.execution(key).await
+        now(self.beneath().execution(key))
     }
 
     async fn execution_named(
@@ -163,11 +305,11 @@ impl Store for FaultyStore {
         name: &str,
     ) -> Result<Option<ExecutionRow>, StoreError> {
         self.delay().await;
-        self.inner.execution_named(owner, name).await
+        now(self.beneath().execution_named(owner, name))
     }
 
     async fn executions(&self, filter: ExecutionFilter) -> Result<Vec<ExecutionRow>, StoreError> {
-        self.inner.executions(filter).await
+        now(self.beneath().executions(filter))
     }
 
     async fn executions_after(
@@ -176,15 +318,15 @@ impl Store for FaultyStore {
         limit: usize,
     ) -> Result<Vec<ExecutionRow>, StoreError> {
         self.delay().await;
-        self.inner.executions_after(after, limit).await
+        now(self.beneath().executions_after(after, limit))
     }
 
     async fn verify(&self) -> Result<Vec<String>, StoreError> {
-        self.inner.verify().await
+        now(self.beneath().verify())
     }
 
     async fn vacuum(&self, pages: u32) -> Result<u64, StoreError> {
-        self.inner.vacuum(pages).await
+        now(self.beneath().vacuum(pages))
     }
 
     async fn journal(
@@ -194,7 +336,7 @@ impl Store for FaultyStore {
         limit: usize,
     ) -> Result<Vec<Chunk>, StoreError> {
         self.delay().await;
-        self.count(self.inner.journal(execution, from, limit).await)
+        self.count(now(self.beneath().journal(execution, from, limit)))
     }
 
     async fn chunk_of_event(
@@ -202,17 +344,17 @@ impl Store for FaultyStore {
         execution: ExecutionKey,
         event: u64,
     ) -> Result<Option<u64>, StoreError> {
-        self.inner.chunk_of_event(execution, event).await
+        now(self.beneath().chunk_of_event(execution, event))
     }
 
     async fn timers(&self, before: i64, limit: usize) -> Result<Vec<TimerRow>, StoreError> {
-        let timers = self.count(self.inner.timers(before, limit).await);
+        let timers = self.count(now(self.beneath().timers(before, limit)));
         self.delay().await;
         timers
     }
 
     async fn timers_of(&self, execution: ExecutionKey) -> Result<Vec<TimerRow>, StoreError> {
-        self.inner.timers_of(execution).await
+        now(self.beneath().timers_of(execution))
     }
 
     async fn tasks(
@@ -222,21 +364,21 @@ impl Store for FaultyStore {
         limit: usize,
     ) -> Result<Vec<TaskRow>, StoreError> {
         // Small pages, read and then late: what they show may have changed.
-        let tasks = self.count(self.inner.tasks(queue, after, limit).await);
+        let tasks = self.count(now(self.beneath().tasks(queue, after, limit)));
         self.delay().await;
         tasks
     }
 
     async fn tasks_of(&self, execution: ExecutionKey) -> Result<Vec<TaskRow>, StoreError> {
-        let tasks = self.inner.tasks_of(execution).await;
+        let tasks = now(self.beneath().tasks_of(execution));
         self.delay().await;
         tasks
     }
 }
 
-/// The answer of a future that does not wait.
+/// The answer of a store beneath the faults, however long it takes: in the world's time it comes at once.
 pub fn now<T>(future: impl Future<Output = T>) -> T {
-    futures::FutureExt::now_or_never(future).expect("the store in memory answers at once")
+    futures::executor::block_on(future)
 }
 
 /// Gives way once.

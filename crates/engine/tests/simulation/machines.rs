@@ -233,7 +233,11 @@ impl Maker<'_> {
                 task["HeartbeatSeconds"] = json!(40);
             }
             (true, _) => task["TimeoutSeconds"] = json!(30),
-            (false, 0) => task["TimeoutSeconds"] = json!(LONG_SECONDS),
+            (false, 0) => {
+                task["TimeoutSeconds"] = json!(LONG_SECONDS);
+                // Heartbeats move it, and none that is lost makes it too late.
+                task["HeartbeatSeconds"] = json!(LONG_SECONDS - 1);
+            }
             (false, _) => {}
         }
         if !self.jsonata && self.pick(3) == 0 {

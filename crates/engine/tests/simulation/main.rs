@@ -31,6 +31,9 @@ fn ends_as_if_nothing_had_failed() {
     let seeds = seeds(0..200);
     let next = AtomicU64::new(seeds.start);
     let one_after_the_other = || {
+        // Stores on a disk read much at once on threads of their own.
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let _entered = runtime.enter();
         while let seed = next.fetch_add(1, Ordering::Relaxed)
             && seed < seeds.end
         {

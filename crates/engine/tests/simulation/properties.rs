@@ -24,13 +24,37 @@ pub struct End {
 /// How all executions ended, by name.
 pub type Ends = BTreeMap<String, End>;
 
-pub fn check_all(world: &World) {
+/// All must be true of every execution that was acknowledged. Of those that nobody has written since they
+/// were last looked at it still is.
+pub fn check_all(world: &mut World) {
+    world.unchecked.extend(world.store.touched());
     for (name, known) in &world.started {
-        let wrong = now(world.inspector.check(known.key)).expect("it was acknowledged");
-        let events = || now(world.inspector.history(known.key, 0, false, usize::MAX)).unwrap();
-        assert!(wrong.is_empty(), "{name}: {wrong:#?}\n{:#?}", events());
-        timers_are_never_early(world.store.beneath(), known.key);
         what_was_acknowledged_is_true(world, known);
+        if !world.unchecked.remove(&known.key) {
+            continue;
+        }
+        let wrong = now(world.inspector.check(known.key)).expect("it was acknowledged");
+        let history = || now(world.inspector.history(known.key, 0, false, usize::MAX)).unwrap();
+        assert!(wrong.is_empty(), "{name}: {wrong:#?}\n{:#?}", history());
+        let events = journal(&world.store.beneath(), known.key);
+        timers_are_never_early(&events);
+        what_was_taken_is_told(world, known.key, &events);
+    }
+}
+
+/// What was taken by a token is the task's answer.
+fn what_was_taken_is_told(world: &World, key: ExecutionKey, events: &[Event]) {
+    let answered: BTreeSet<TaskId> = events
+        .iter()
+        .filter_map(|event| match event.kind {
+            EventKind::TaskSucceeded { task, .. } | EventKind::TaskFailed { task, .. } => {
+                Some(task)
+            }
+            _ => None,
+        })
+        .collect();
+    for (_, task) in world.taken.iter().filter(|(execution, _)| *execution == key) {
+        assert!(answered.contains(task), "{task:?} of {key} was answered by its token and is not");
     }
 }
 
@@ -126,9 +150,9 @@ pub fn same_ends(expected: &Ends, found: &Ends) {
     }
 }
 
-fn timers_are_never_early(store: &std::sync::Arc<dyn store::Store>, key: ExecutionKey) {
+fn timers_are_never_early(events: &[Event]) {
     let mut waiting = HashMap::new();
-    for event in journal(store, key) {
+    for event in events {
         match &event.kind {
             EventKind::WaitStarted { until, .. } => {
                 waiting.insert(event.frame, *until);

@@ -12,9 +12,35 @@ pub enum Script {
     /// By the worker, all at once.
     AtOnce(Vec<Trigger>),
     /// The worker says this; the world outside, some time later, those, each by itself.
-    Later(Vec<Trigger>, Vec<Trigger>),
+    Later(Vec<Trigger>, Vec<Word>),
     /// Never.
     Silent,
+}
+
+/// What the world outside says of a task.
+pub struct Word {
+    pub trigger: Trigger,
+    pub when: When,
+}
+
+/// When it says so.
+pub enum When {
+    /// Within a few seconds.
+    Soon,
+    /// After about so many milliseconds.
+    After(u64),
+    /// When nobody awaits the task any more.
+    TooLate,
+}
+
+fn soon(trigger: Trigger) -> Word {
+    Word { trigger, when: When::Soon }
+}
+
+/// What somebody says who was given up: nothing must come of it.
+fn too_late(task: TaskId) -> Word {
+    let trigger = Trigger::TaskSucceeded { task, output: json!({"n": "too late"}).into() };
+    Word { trigger, when: When::TooLate }
 }
 
 pub fn script(task: TaskId, target: &TaskTarget, parameters: &Data) -> Script {
@@ -34,18 +60,26 @@ pub fn script(task: TaskId, target: &TaskTarget, parameters: &Data) -> Script {
         let n = (number("n") * 31 + number("salt") + number("base")) % 1000;
         Trigger::TaskSucceeded { task, output: json!({"n": n}).into() }
     };
-    let answers = if silent { vec![] } else { vec![answer] };
+    let at_once = if silent { vec![] } else { vec![answer.clone()] };
+    let answers = vec![if silent { too_late(task) } else { soon(answer) }];
+    // Somebody who is silent in the end may have been heard of before.
+    let beat_at = |millis| Word { trigger: heartbeat.clone(), when: When::After(millis) };
+    let beats = match (silent, number("salt") % 3) {
+        (false, _) => vec![soon(heartbeat.clone())],
+        (true, 0) => vec![beat_at(10_000), beat_at(35_000), beat_at(60_000)],
+        (true, _) => vec![],
+    };
+    let answers = beats.into_iter().chain(answers).collect();
     match target {
         TaskTarget::Integration { action, .. } if action.ends_with(".waitForTaskToken") => {
-            let beats = if silent { vec![] } else { vec![heartbeat] };
-            Script::Later(vec![started, submitted], [beats, answers].concat())
+            Script::Later(vec![started, submitted], answers)
         }
         TaskTarget::Integration { action, .. } if action.ends_with(".sync") => {
             Script::Later(vec![started, submitted], answers)
         }
         TaskTarget::Activity { .. } => Script::Later(vec![], answers),
         _ if silent => Script::Silent,
-        _ => Script::AtOnce([vec![started], answers].concat()),
+        _ => Script::AtOnce([vec![started], at_once].concat()),
     }
 }
 
@@ -66,9 +100,9 @@ fn written(
             let failed = Trigger::TaskFailed { task, phase: FailedPhase::Run, failure };
             Script::AtOnce(vec![started, failed])
         }
-        "job.sync" => Script::Later(vec![started, submitted], vec![succeeded]),
+        "job.sync" => Script::Later(vec![started, submitted], vec![soon(succeeded)]),
         "call.waitForTaskToken" => {
-            Script::Later(vec![started, submitted], vec![heartbeat, succeeded])
+            Script::Later(vec![started, submitted], vec![soon(heartbeat), soon(succeeded)])
         }
         "silent.sync" => Script::Later(vec![started, submitted], vec![]),
         other => panic!("no script for {other}"),

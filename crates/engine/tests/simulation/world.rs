@@ -11,14 +11,14 @@ use asl::event::TaskTarget;
 use asl::{
     Data, Dice, EventKind, Failure, Header, Moment, ScheduledTask, TaskId, Timestamp, Trigger,
 };
-use engine::{Cancelled, Engine, EngineError, Lease, NewExecution, Tick};
+use engine::{Cancelled, Engine, EngineError, Lease, NewExecution, Tick, Told};
 use serde_json::json;
 use store::{Batch, ExecutionKey, Expect, RecordWrite};
 
 use crate::faults::{FaultyStore, now};
 use crate::machines::{ACTIVITY, Flavor, Machine, machine};
 use crate::properties;
-use crate::workers::{Script, script};
+use crate::workers::{Script, When, Word, script};
 
 pub struct World {
     pub store: Arc<FaultyStore>,
@@ -55,8 +55,12 @@ pub struct World {
     /// Executions still to be started, and those that were acknowledged.
     to_start: Vec<Wanted>,
     pub started: BTreeMap<String, Acknowledged>,
-    /// Answers and stops that were acknowledged.
+    /// Answers by jobs that were acknowledged.
     pub answered: BTreeSet<(ExecutionKey, TaskId)>,
+    /// Answers by task token that were taken.
+    pub taken: BTreeSet<(ExecutionKey, TaskId)>,
+    /// Executions of which something changed since they were last checked.
+    pub unchecked: BTreeSet<ExecutionKey>,
     crashes: u32,
 }
 
@@ -93,6 +97,23 @@ pub struct Acknowledged {
 struct Message {
     execution: ExecutionKey,
     trigger: Trigger,
+    /// By whose right it answers a task.
+    right: Right,
+    /// When it was first said.
+    since: Timestamp,
+    /// It is said when nobody awaits the task any more.
+    late: bool,
+}
+
+/// By whose right a task is answered.
+#[derive(Clone)]
+enum Right {
+    /// The job's that it awaits: the answer is written with the job's own record.
+    Job,
+    /// Whoever has the task's token: SendTaskSuccess, SendTaskFailure, SendTaskHeartbeat.
+    Token(Arc<str>),
+    /// Nobody's: the token is made up.
+    Forged(Arc<str>),
 }
 
 impl Message {
@@ -104,7 +125,7 @@ impl Message {
         }
     }
 
-    /// An answer comes with a record of it: both are written or neither is.
+    /// A job's answer comes with a record of it: both are written or neither is.
     fn extra(&self) -> Batch {
         let Some(task) = self.answers() else { return Batch::default() };
         let key = format!("{}/{}", self.execution, task.0);
@@ -126,7 +147,7 @@ enum Running {
     Start(Wanted, Future<Result<ExecutionKey, EngineError>>),
     Tick(Future<Result<Tick, EngineError>>),
     Answer(Lease, Future<Result<(), EngineError>>),
-    Message(u64, Future<Result<(), EngineError>>),
+    Message(u64, Future<Result<Told, EngineError>>),
     Ended(Cancelled, Future<Result<(), EngineError>>),
     Poll(Future<Result<Option<Lease>, EngineError>>),
 }
@@ -135,7 +156,7 @@ enum Done {
     Start(Wanted, Result<ExecutionKey, EngineError>),
     Tick(Result<Tick, EngineError>),
     Answer(Lease, Result<(), EngineError>),
-    Message(u64, Result<(), EngineError>),
+    Message(u64, Result<Told, EngineError>),
     Ended(Cancelled, Result<(), EngineError>),
     Poll(Result<Option<Lease>, EngineError>),
 }
@@ -148,11 +169,14 @@ const STEPS_MAX: u32 = 50_000;
 /// The world stops being cruel after this, so that it can be seen to end.
 const CRUEL_STEPS: u32 = 2_000;
 const CRASHES_MAX: u32 = 12;
+/// So long an answer by token waits for the answer of the call that asked for it.
+const EARLY_MILLIS: i64 = 2_000;
+/// Somebody who is given up looks so often whether he is.
+const LATE_MILLIS: i64 = 600_000;
 
 impl World {
     pub fn new(seed: u64, faults: bool) -> World {
-        let inner = now(store::open("memory:")).expect("memory");
-        let store = Arc::new(FaultyStore::new(inner, seed, faults));
+        let store = Arc::new(FaultyStore::of_seed(seed, faults));
         let mut dice = Moment { now: Timestamp(0), seed }.dice("world");
         let count = 1 + dice.next_u64() as usize % 3;
         let mut to_start = Vec::new();
@@ -166,7 +190,7 @@ impl World {
         let hot_bytes = if dice.next_u64().is_multiple_of(4) { 1 } else { 1 << 20 };
         World {
             engine: Arc::new(Engine::with_budget(store.clone(), hot_bytes)),
-            inspector: Engine::with_budget(store.beneath().clone(), 0),
+            inspector: Engine::with_budget(store.beneath(), 0),
             store,
             now: Timestamp(1_700_000_000_000),
             skew: 0,
@@ -189,6 +213,8 @@ impl World {
             to_start,
             started: BTreeMap::new(),
             answered: BTreeSet::new(),
+            taken: BTreeSet::new(),
+            unchecked: BTreeSet::new(),
             crashes: 0,
         }
     }
@@ -212,7 +238,7 @@ impl World {
                 self.store.stop_faults();
             }
             if !self.step() {
-                properties::check_all(&self);
+                properties::check_all(&mut self);
                 for (name, execution) in &self.started {
                     let told = self.ends_told.contains(&execution.key);
                     assert_eq!(told, execution.awaited, "{name}: its end was told or not");
@@ -221,7 +247,7 @@ impl World {
             }
             if step % 256 == 0 || crashes != self.crashes {
                 crashes = self.crashes;
-                properties::check_all(&self);
+                properties::check_all(&mut self);
             }
         }
         panic!("after {STEPS_MAX} steps there is still something to do");
@@ -333,14 +359,27 @@ impl World {
         if let Some((at, ticket)) = self.outside.first().copied().filter(|(at, _)| *at <= self.now)
         {
             self.outside.remove(&(at, ticket));
-            let Message { execution, trigger } = self.messages[&ticket].clone();
-            let extra = self.messages[&ticket].extra();
+            let message = self.messages[&ticket].clone();
+            if message.late && self.is_awaited(&message) {
+                self.outside.insert((self.now.plus_millis(LATE_MILLIS), ticket));
+                return true;
+            }
             let (engine, moment) = (self.engine.clone(), self.moment());
-            let message =
-                Box::pin(
-                    async move { engine.submit(execution, vec![trigger], extra, moment).await },
-                );
-            self.running.push(Running::Message(ticket, message));
+            let early_too = self.now >= message.since.plus_millis(EARLY_MILLIS);
+            let sent = Box::pin(async move {
+                let extra = message.extra();
+                let Message { execution, trigger, right, .. } = message;
+                let token = match right {
+                    Right::Token(token) | Right::Forged(token) => token,
+                    Right::Job => {
+                        let done = engine.submit(execution, vec![trigger], extra, moment).await;
+                        return done.map(|()| Told::Taken);
+                    }
+                };
+                // The token alone says which task is meant.
+                engine.submit_by_token(&token, |_| trigger.clone(), early_too, moment).await
+            });
+            self.running.push(Running::Message(ticket, sent));
             return true;
         }
         false
@@ -419,10 +458,7 @@ impl World {
                 let ticket = self.ticket();
                 self.inside.insert((self.now, ticket), Inside::Ended(cancelled));
             }
-            Done::Message(ticket, Ok(())) => {
-                let message = self.messages.remove(&ticket).expect("it was sent");
-                self.message_acknowledged(&message);
-            }
+            Done::Message(ticket, Ok(told)) => self.told(ticket, told),
             Done::Poll(answer) => {
                 self.polling = false;
                 match answer {
@@ -433,6 +469,7 @@ impl World {
                             task.task,
                             &task.target,
                             &task.parameters,
+                            task.token,
                         );
                     }
                     Ok(None) => {}
@@ -485,12 +522,42 @@ impl World {
         self.started.insert(name, execution);
         if to_stop {
             let failure = Failure { error: Some("Stopped".into()), cause: None };
-            self.say(key, Trigger::Stopped { failure }, 60_000);
+            self.say(key, Trigger::Stopped { failure }, 0, 60_000);
         }
     }
 
+    /// Whether the task that the message answers may still be answered.
+    fn is_awaited(&self, message: &Message) -> bool {
+        let task = message.answers().expect("who is late answers");
+        now(self.inspector.awaits(message.execution, task)).expect("nothing fails beneath")
+    }
+
+    /// A call by the world outside has been answered.
+    fn told(&mut self, ticket: u64, told: Told) {
+        let message = &self.messages[&ticket];
+        let what = (&message.trigger, message.execution);
+        let answer = message.answers().map(|task| (message.execution, task));
+        match (&message.right, told) {
+            (Right::Token(_), Told::Early) => {
+                self.outside.insert((self.now.plus_millis(500), ticket));
+                return;
+            }
+            (Right::Token(_), Told::Taken) => {
+                assert!(!message.late, "{what:?} was taken and nobody awaited it");
+                let first = answer.is_none_or(|answer| self.taken.insert(answer));
+                assert!(first, "{what:?} was taken twice");
+                self.unchecked.insert(message.execution);
+            }
+            (Right::Token(_), Told::Closed) | (Right::Job, _) => {}
+            (Right::Forged(_), Told::NoToken | Told::Closed) => {}
+            (Right::Token(_) | Right::Forged(_), told) => panic!("{what:?}: {told:?}"),
+        }
+        let message = self.messages.remove(&ticket).expect("looked at");
+        self.message_acknowledged(&message);
+    }
+
     fn message_acknowledged(&mut self, message: &Message) {
-        if let Some(task) = message.answers() {
+        if let (Right::Job, Some(task)) = (&message.right, message.answers()) {
             self.answered.insert((message.execution, task));
         }
         let known = self.started.values_mut().find(|known| known.key == message.execution);
@@ -505,15 +572,52 @@ impl World {
         }
     }
 
-    /// The world outside says this at some time, and sometimes again.
-    fn say(&mut self, execution: ExecutionKey, trigger: Trigger, within_millis: u64) {
+    /// The world outside says this after a while, and sometimes again.
+    fn say(&mut self, execution: ExecutionKey, trigger: Trigger, after: u64, within: u64) {
+        let since = self.now;
+        let message = Message { execution, trigger, right: Right::Job, since, late: false };
+        self.send(message, after, within);
+    }
+
+    fn send(&mut self, message: Message, after: u64, within: u64) {
         let copies = if self.chance(6) { 2 } else { 1 };
         // Now and then somebody takes very long.
         let slow = if self.chance(20) { 3_600_000 } else { 0 };
         for _ in 0..copies {
-            let (ticket, later) = (self.ticket(), slow + self.dice.next_u64() % within_millis);
-            self.messages.insert(ticket, Message { execution, trigger: trigger.clone() });
-            self.outside.insert((self.now.plus_millis(later as i64), ticket));
+            let ticket = self.ticket();
+            let later = slow + after + self.dice.next_u64() % within;
+            let since = self.now.plus_millis(later as i64);
+            self.messages.insert(ticket, Message { since, ..message.clone() });
+            self.outside.insert((since, ticket));
+        }
+    }
+
+    /// What the world outside has to say of a task.
+    fn say_of_task(&mut self, execution: ExecutionKey, token: Option<String>, words: Vec<Word>) {
+        let token = token.map(Arc::<str>::from);
+        for Word { trigger, when } in words {
+            let heartbeat = matches!(trigger, Trigger::TaskHeartbeat { .. });
+            if heartbeat && self.chance(4) {
+                // It was lost on its way.
+                continue;
+            }
+            let late = matches!(when, When::TooLate);
+            let (since, right) = match &token {
+                Some(token) => (self.now, Right::Token(token.clone())),
+                None => (self.now, Right::Job),
+            };
+            let message = Message { execution, trigger, right, since, late };
+            if let (Some(token), Some(task)) = (&token, message.answers())
+                && self.chance(8)
+            {
+                let trigger = Trigger::TaskSucceeded { task, output: json!("forged").into() };
+                let right = Right::Forged(forged(token));
+                self.send(Message { trigger, right, late: false, ..message.clone() }, 0, 5_000);
+            }
+            match when {
+                When::Soon | When::TooLate => self.send(message, 0, 5_000),
+                When::After(millis) => self.send(message, millis, 1_000),
+            }
         }
     }
 
@@ -523,14 +627,14 @@ impl World {
         task: TaskId,
         target: &TaskTarget,
         parameters: &Data,
+        token: Option<String>,
     ) {
         assert!(self.polled.insert((execution, task)), "two have {task:?} of {execution}");
         let Script::Later(_, outside) = script(task, target, parameters) else {
             panic!("activities answer later")
         };
-        for trigger in outside {
-            self.say(execution, trigger, 5_000);
-        }
+        assert!(token.is_some(), "an activity's {task:?} has no token");
+        self.say_of_task(execution, token, outside);
     }
 
     /// Answers to polls get lost between the process and the worker. The worker has them all the same:
@@ -546,11 +650,12 @@ impl World {
                         task,
                         target: target @ TaskTarget::Activity { .. },
                         parameters,
+                        token,
                         ..
-                    } => drop(scheduled.insert(task, (target, parameters))),
+                    } => drop(scheduled.insert(task, (target, parameters, token))),
                     EventKind::TaskStarted { task, .. } if !self.polled.contains(&(key, task)) => {
-                        if let Some((target, parameters)) = scheduled.remove(&task) {
-                            self.take_polled(key, task, &target, &parameters);
+                        if let Some((target, parameters, token)) = scheduled.remove(&task) {
+                            self.take_polled(key, task, &target, &parameters, token);
                         }
                     }
                     _ => {}
@@ -575,7 +680,7 @@ impl World {
             }
         }
         for key in failed {
-            self.say(key, Trigger::Redriven, 20_000);
+            self.say(key, Trigger::Redriven, 0, 20_000);
         }
     }
 
@@ -600,9 +705,7 @@ impl World {
             self.inside.insert((at.plus_millis(again as i64), ticket), twice);
         }
         // The job knows its task from the moment it is begun, so it may even answer first.
-        for trigger in outside {
-            self.say(lease.execution, trigger, 5_000);
-        }
+        self.say_of_task(lease.execution, lease.task.token.clone(), outside);
         let ticket = self.ticket();
         self.inside.insert((at, ticket), Inside::Answer(lease, inside));
     }
@@ -626,9 +729,12 @@ impl World {
         (self.polling, self.poll_wanted) = (false, true);
         self.ticking = false;
         self.wake_at = None;
-        self.store.crash();
+        let another = self.store.crash();
         let hot_bytes = if self.dice.next_u64().is_multiple_of(4) { 1 } else { 1 << 20 };
         self.engine = Arc::new(Engine::with_budget(self.store.clone(), hot_bytes));
+        if another {
+            self.inspector = Engine::with_budget(self.store.beneath(), 0);
+        }
     }
 
     /// Jumps to the next thing that will happen.
@@ -636,6 +742,8 @@ impl World {
         properties::nothing_is_forgotten(self);
         if self.polls_lost {
             self.find_lost_polls();
+            // What is on its way may still take a task.
+            self.polls_lost = !self.store.is_idle();
         }
         self.redrive_what_failed();
         let next = [
@@ -649,6 +757,13 @@ impl World {
         self.now = self.now.max(next);
         true
     }
+}
+
+/// Another token for the same task.
+fn forged(token: &str) -> Arc<str> {
+    let (last, rest) = (token.len() - 2, token.len() - 1);
+    let other = if token[last..rest] == *"A" { "B" } else { "A" };
+    [&token[..last], other, &token[rest..]].concat().into()
 }
 
 pub fn new_execution(name: &str, definition: &str, now: Timestamp, n: i64) -> NewExecution {
