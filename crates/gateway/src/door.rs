@@ -23,6 +23,17 @@ pub trait Door: Send + Sync + 'static {
         input: Input,
     ) -> BoxFuture<'a, Result<Output, Error>>;
 
+    /// Told of a call that the port refused because of its members.
+    fn refused(
+        &self,
+        _caller: &Caller,
+        _service: &str,
+        _operation: &str,
+        _input: &Input,
+        _error: &Error,
+    ) {
+    }
+
     /// Whether there is such an operation.
     fn serves(&self, service: &str, operation: &str) -> bool;
 
@@ -70,6 +81,17 @@ impl Door for Context {
         input: Input,
     ) -> BoxFuture<'a, Result<Output, Error>> {
         Box::pin(services::call(self, caller, service, operation, input))
+    }
+
+    fn refused(
+        &self,
+        caller: &Caller,
+        service: &str,
+        operation: &str,
+        input: &Input,
+        error: &Error,
+    ) {
+        self.audit.refused(self, caller, (service, operation), input, error);
     }
 
     fn serves(&self, service: &str, operation: &str) -> bool {

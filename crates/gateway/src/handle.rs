@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use models::validate::{Lengths, error_code, validate_within};
+use models::validate::{error_code, validate_within};
 use models::{Operation, Service, task};
+use services::audit::{Tls, Wire};
 use services::{Caller, Error, Input, Output};
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +27,8 @@ pub(crate) struct Peer {
     pub address: SocketAddr,
     /// What it connected to.
     pub listening: SocketAddr,
+    /// How, if not in the clear.
+    pub tls: Option<Tls>,
 }
 
 /// Answers a request.
@@ -118,6 +121,7 @@ async fn dispatch(
     }
     let query = uri.query().unwrap_or_default();
     let scope = Scope::of(headers, query);
+    let wire = Arc::new(wire(peer, headers, &request_id));
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let (host_service, host_region) =
         host.map(guard::name_of).map(identify::of_host).unwrap_or_default();
@@ -137,6 +141,7 @@ async fn dispatch(
     };
     let meaning = identify::identify(&shown);
     if let Meaning::Objects = meaning {
+        request.extensions_mut().insert(wire);
         return objects(gateway, peer, request, sender, request_id).await;
     }
     let style = meaning.style();
@@ -198,7 +203,7 @@ async fn dispatch(
             } else {
                 parameters
             };
-            operate(gateway, &parts.headers, body, meant, parameters, caller, &request_id).await
+            operate(gateway, &parts.headers, body, meant, parameters, caller, wire).await
         }
         Meaning::Unknown(unknown) => refuse(&unknown, &request_id),
         Meaning::Form | Meaning::Objects => {
@@ -293,7 +298,7 @@ async fn operate(
     meant: Meant,
     parameters: Form,
     caller: Caller,
-    request_id: &str,
+    wire: Arc<Wire>,
 ) -> Response<ResponseBody> {
     let (service, operation) = (meant.service, meant.operation);
     let mut held = None;
@@ -324,8 +329,8 @@ async fn operate(
     };
     let trace = headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok());
     let trace_header = trace.map(str::to_owned);
-    let input = input.map(|input| Input { trace_header, ..input });
-    let response = finish(gateway, meant, input, caller, request_id).await;
+    let input = input.map(|input| Input { trace_header, wire: Some(wire.clone()), ..input });
+    let response = finish(gateway, meant, input, caller, &wire.request_id).await;
     drop(held);
     response
 }
@@ -355,8 +360,8 @@ async fn answer(
     caller: Caller,
     request_id: &str,
 ) -> Response<ResponseBody> {
-    let lengths = &gateway.settings.lengths;
-    let result = match input.and_then(|input| checked(service, operation, input, lengths)) {
+    let result = match input.and_then(|input| checked(gateway, service, operation, &caller, input))
+    {
         Ok(input) => call(gateway, service, operation, caller, input).await,
         // That we do not serve it at all is the better news.
         Err(_) if !gateway.door.serves(service.entry.name, &operation.name) => {
@@ -377,17 +382,39 @@ async fn answer(
 }
 
 fn checked(
+    gateway: &Gateway,
     service: &Service,
     operation: &Operation,
+    caller: &Caller,
     input: Input,
-    lengths: &Lengths,
 ) -> Result<Input, Error> {
-    if let Some(shape) = operation.input {
-        validate_within(service, shape, &input.members, lengths)
-            .map_err(|found| Error::new(error_code(service), found.to_string()))?;
-    }
-    Ok(input)
+    let Some(shape) = operation.input else { return Ok(input) };
+    let lengths = &gateway.settings.lengths;
+    let Err(found) = validate_within(service, shape, &input.members, lengths) else {
+        return Ok(input);
+    };
+    let error = Error::new(error_code(service), found.to_string());
+    gateway.door.refused(caller, service.entry.name, &operation.name, &input, &error);
+    Err(error)
 }
+
+/// What is known of a request, for the audit log.
+fn wire(peer: Peer, headers: &HeaderMap, request_id: &str) -> Wire {
+    let text = |name: &HeaderName| {
+        let text = headers.get(name).and_then(|value| value.to_str().ok());
+        text.map(|text| text.chars().take(USER_AGENT_MAX).collect())
+    };
+    Wire {
+        address: peer.address.ip().to_canonical(),
+        user_agent: text(&header::USER_AGENT),
+        request_id: request_id.to_owned(),
+        host: text(&header::HOST),
+        tls: peer.tls,
+    }
+}
+
+/// CloudTrail keeps so many letters.
+const USER_AGENT_MAX: usize = 1024;
 
 /// Calls in a task of its own: a client that goes away does not stop an operation in its middle, and a
 /// panic in it is an answer.

@@ -26,6 +26,7 @@ use hyper::body::Incoming;
 use s3s::host::{S3Host, VirtualHost};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3Error, S3ErrorCode, S3Result};
+use services::audit::Wire;
 use services::s3::{Algorithm, bucket_of_host};
 use services::{Caller, Clock, Error, Input, Output};
 
@@ -116,6 +117,7 @@ impl Adapter {
         operation: &str,
         input: Input,
     ) -> S3Result<Output> {
+        let input = Input { wire: extensions.remove::<Arc<Wire>>(), ..input };
         let refusal = extensions.get::<Refusal>().cloned().unwrap_or_default();
         let Some(caller) = extensions.remove::<Caller>() else {
             return Err(refusal.raise(Error::internal("a request without a caller")));

@@ -46,7 +46,7 @@ pub async fn serve(
         match accepted {
             Ok(((stream, address), place)) => {
                 let _ = stream.set_nodelay(true);
-                let peer = Peer { address, listening };
+                let peer = Peer { address, listening, tls: None };
                 let connection =
                     converse(TokioIo::new(stream), Arc::clone(&gateway), peer, ending.clone());
                 tasks.spawn(async move {

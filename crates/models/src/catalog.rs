@@ -128,6 +128,18 @@ pub(crate) static ENTRIES: &[Entry] = &[
         data: include_bytes!("../data/events.json.gz"),
     },
     Entry {
+        name: "cloudtrail",
+        id: "CloudTrail",
+        task_name: "cloudtrail",
+        error_prefix: "CloudTrail",
+        protocols: &["json"],
+        target_prefix: Some("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101"),
+        signing_name: "cloudtrail",
+        endpoint_prefix: "cloudtrail",
+        api_version: "2013-11-01",
+        data: include_bytes!("../data/cloudtrail.json.gz"),
+    },
+    Entry {
         name: "lambda",
         id: "Lambda",
         task_name: "lambda",

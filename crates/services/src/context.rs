@@ -11,6 +11,7 @@ use engine::Engine;
 use models::validate::Lengths;
 use store::Store;
 
+use crate::audit::Audit;
 use crate::changes::Changes;
 use crate::elsewhere::Elsewhere;
 use crate::iam::guard::Guard;
@@ -103,6 +104,8 @@ pub struct Context {
     pub changes: Changes,
     /// Whether callers may.
     pub iam: Arc<Guard>,
+    /// Who called what.
+    pub audit: Audit,
     /// How often they may.
     pub throttle: Throttle,
     /// The only time and dice.

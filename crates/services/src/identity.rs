@@ -106,6 +106,11 @@ impl Identities {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
+    /// Something in IAM has changed when it is another.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
+    }
+
     fn get(&self, access_key: &str, generation: u64) -> Option<Arc<Identity>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.get(access_key).filter(|(of, _)| *of == generation).map(|(_, found)| found.clone())

@@ -14,7 +14,9 @@ mod page;
 mod record;
 
 pub mod arn;
+pub mod audit;
 pub mod changes;
+pub mod cloudtrail;
 pub mod cloudwatch;
 pub mod elsewhere;
 pub mod iam;
@@ -36,6 +38,7 @@ pub use operation::{Body, Input, Operation, Output, Service, typed};
 /// Every service we answer for; one line each.
 #[rustfmt::skip]
 pub static SERVICES: &[&Service] = &[
+    &cloudtrail::SERVICE,
     &cloudwatch::SERVICE,
     &iam::SERVICE,
     &logs::SERVICE,
@@ -65,17 +68,34 @@ pub async fn call(
         return Err(Error::unknown_operation(service, operation));
     };
     let caller = identity::resolve(context, caller).await?;
+    let (name, wire) = (operation.name, input.wire.as_ref());
+    let noted = context.audit.begin(&caller, service, name, &input.members, wire);
+    let answer = admitted(context, &caller, service, operation, input).await;
+    if let Some(noted) = noted {
+        noted.done(context, answer.as_ref());
+    }
+    answer
+}
+
+/// Asks whether the caller may, and runs the operation.
+async fn admitted(
+    context: &Context,
+    caller: &Caller,
+    service: &'static str,
+    operation: &'static Operation,
+    input: Input,
+) -> Result<Output, Error> {
     // Executions are counted where their type is known.
     if operation.name != "StartExecution" {
         let now = || context.clock.moment().now;
-        context.throttle.take(&caller, service, operation.name, now)?;
+        context.throttle.take(caller, service, operation.name, now)?;
     }
-    context.iam.check(context, &caller, service, operation.name, &input.members).await?;
+    context.iam.check(context, caller, service, operation.name, &input.members).await?;
     let change = changes::Pending::of(context, service, operation.name, &input.members);
-    let answer = (operation.call)(context, &caller, input).await;
+    let answer = (operation.call)(context, caller, input).await;
     context.iam.changed(service, operation.name);
     if let (Some(change), Ok(output)) = (change, &answer) {
-        change.done(context, &caller, &output.members);
+        change.done(context, caller, &output.members);
     }
     answer
 }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -11,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::Wire;
 use crate::{Caller, Context, Error};
 
 /// A service and what it answers.
@@ -45,6 +47,8 @@ pub struct Input {
     pub members: Value,
     /// The streaming member, if the operation has one.
     pub body: Option<Body>,
+    /// What is known of the request that brought it.
+    pub wire: Option<Arc<Wire>>,
     /// AWS's X-Ray header of the request.
     pub trace_header: Option<String>,
     /// Cancelled when whoever called has gone: what waits for something to hand out can stop waiting.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use asl::{Moment, Timestamp};
 use serde_json::Value;
+use services::audit::{Audit, AuditSettings, Events};
 use services::iam::guard::{Guard, Mode};
 use services::s3::ObjectStore;
 use services::sagemaker::runner::{Capacity, Image, Programs, Runner};
@@ -55,6 +56,7 @@ pub struct World {
     pub context: Arc<Context>,
     hand: Arc<Hand>,
     background: tokio::task::JoinHandle<()>,
+    log: tokio::task::JoinHandle<()>,
     _folder: tempfile::TempDir,
 }
 
@@ -89,13 +91,15 @@ impl World {
             clock: hand.clone(),
             changes,
             throttle: Default::default(),
+            audit: Audit::new(AuditSettings::default(), Events::Management, folder.path()),
             iam: Arc::new(Guard::new(mode, folder.path()).unwrap()),
             settings: change(Settings::new("000000000000", folder.path())),
         };
         let context = Arc::new(context);
         context.stepfunctions.resume(&context).await.unwrap();
         let background = tokio::spawn(services::stepfunctions::run(context.clone()));
-        World { context, hand, background, _folder: folder }
+        let log = tokio::spawn(services::audit::write(context.clone()));
+        World { context, hand, background, log, _folder: folder }
     }
 
     /// A client's call; who has no access key acts with the role `stepwell`, or, where refusals are meant,
@@ -154,5 +158,6 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         self.background.abort();
+        self.log.abort();
     }
 }

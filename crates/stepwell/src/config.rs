@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 use engine::Retention;
 use gateway::Bounds;
 use serde::Deserialize;
+use services::audit::{AuditSettings, Events as AuditEvents};
 use services::elsewhere::Connection;
 use services::iam::guard::{GuardSettings, Mode};
 use services::quotas::Quotas;
@@ -87,6 +88,9 @@ pub struct ServerFlags {
     /// Calls that IAM's policies do not allow: done unasked, done and told, or refused [default: off]
     #[arg(long, value_enum, value_name = "MODE", env = "STEPWELL_IAM")]
     pub iam: Option<IamMode>,
+    /// Calls that are written to DATA/audit as CloudTrail does [default: management with --iam enforce, else none]
+    #[arg(long, value_name = "EVENTS", env = "STEPWELL_AUDIT", value_parser = audit_events)]
+    pub audit: Option<AuditEvents>,
     /// How log lines look on standard error [default: human]
     #[arg(long, value_enum, env = "STEPWELL_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -157,6 +161,7 @@ struct File {
     traces: Traces,
     quotas: Quotas,
     port: Bounds,
+    audit: AuditSettings,
 }
 
 /// What a server is started with.
@@ -208,6 +213,8 @@ pub struct Config {
     pub quotas: Quotas,
     /// How much the port takes on at once.
     pub port: Bounds,
+    /// Which calls are written to the audit log.
+    pub audit: AuditSettings,
 }
 
 impl Config {
@@ -230,6 +237,7 @@ impl Config {
         };
         check_limits(&file.limits)?;
         file.quotas.check().map_err(anyhow::Error::msg)?;
+        file.audit.check().map_err(anyhow::Error::msg)?;
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
         let jobs = flags.jobs.or(file.jobs).unwrap_or(1).max(1);
         Ok(Config {
@@ -276,6 +284,7 @@ impl Config {
             traces: file.traces,
             quotas: file.quotas,
             port: file.port,
+            audit: AuditSettings { events: flags.audit.or(file.audit.events), ..file.audit },
         })
     }
 }
@@ -295,6 +304,16 @@ impl Config {
             self.listen
         );
         Ok(())
+    }
+}
+
+/// Which calls are written to the audit log.
+fn audit_events(text: &str) -> Result<AuditEvents, String> {
+    match text {
+        "none" => Ok(AuditEvents::None),
+        "management" => Ok(AuditEvents::Management),
+        "all" => Ok(AuditEvents::All),
+        _ => Err("say none, management or all".to_owned()),
     }
 }
 
@@ -411,6 +430,17 @@ mod tests {
         assert_eq!(config.retention.usual, 7 * 86_400_000);
         assert_eq!(config.retention.of["short"], 86_400_000);
         assert_eq!(load("", ServerFlags::default())?.retention, Retention::default());
+        Ok(())
+    }
+
+    #[test]
+    fn the_audit_log_has_a_flag_and_a_table() -> anyhow::Result<()> {
+        let text = "[audit]\nevents = \"management\"\nfiles_kept = 3\n";
+        let flags = ServerFlags { audit: Some(AuditEvents::All), ..ServerFlags::default() };
+        let config = load(text, flags)?.audit;
+        assert_eq!((config.events, config.files_kept), (Some(AuditEvents::All), 3));
+        assert!(load("[audit]\nfiles_kept = 0\n", ServerFlags::default()).is_err());
+        assert!(load("[audit]\nevent = \"all\"\n", ServerFlags::default()).is_err());
         Ok(())
     }
 

@@ -113,6 +113,8 @@ enum Command {
     Bench(commands::bench::Flags),
     /// What IAM's policies say about the calls that were made
     Iam(commands::iam::Flags),
+    /// Show who called what, when and from where: the audit log, the newest first
+    Audit(commands::audit::Flags),
     /// The supervisor of a job (started by the server)
     #[command(hide = true)]
     RunJob { folder: PathBuf },
@@ -149,6 +151,7 @@ fn main() -> ExitCode {
         Command::Top(flags) => commands::top::run(&flags),
         Command::Bench(flags) => commands::bench::run(&flags),
         Command::Iam(flags) => commands::iam::run(&flags),
+        Command::Audit(flags) => commands::audit::run(&flags),
         Command::RunJob { folder } => commands::run_job::supervise(&folder),
         Command::RunWorker { folder } => commands::run_job::work(&folder),
         Command::RunEndpoint { folder } => commands::run_endpoint::run(&folder),

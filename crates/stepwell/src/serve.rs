@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use gateway::{Gateway, GatewaySettings};
+use services::audit::{self, Audit, Events};
 use services::iam::GivenKey;
 use services::iam::guard::Mode;
 use services::sagemaker::runner::{self, Capacity, Runner};
 use services::{Context, Settings, integrations, stepfunctions};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::SystemClock;
@@ -39,6 +40,7 @@ pub struct Server {
     pub administrator: Option<GivenKey>,
     shutdown: CancellationToken,
     parts: JoinSet<()>,
+    audit: JoinHandle<()>,
 }
 
 /// What becomes of training and transform jobs when a server stops.
@@ -85,6 +87,7 @@ impl Server {
         let metrics = Arc::new(Metrics::new(&context, |registry| gateway.register(registry)));
         let shown = metrics.clone();
         let gateway = gateway.with_metrics(Arc::new(move || shown.text()));
+        let audit = tokio::spawn(audit::write(context.clone()));
         let mut parts = JoinSet::new();
         parts.spawn(drive(context.clone(), metrics, shutdown.clone()));
         if config.events.wanted()
@@ -112,7 +115,7 @@ impl Server {
                 tracing::error!(%error, "the port has closed");
             }
         });
-        Ok(Server { address, context, administrator, shutdown, parts })
+        Ok(Server { address, context, administrator, shutdown, parts, audit })
     }
 
     /// `http://ADDRESS`.
@@ -128,6 +131,9 @@ impl Server {
         if let Err(error) = self.context.stepfunctions.write_metrics(&self.context).await {
             tracing::warn!(%error, "the last metrics of executions could not be written");
         }
+        // Behind everything that may have called.
+        self.context.audit.end().await;
+        let _ = self.audit.await;
         if jobs == Jobs::End
             && let Err(error) = runner::end_all(&self.context).await
         {
@@ -170,6 +176,7 @@ async fn open(config: &Config) -> anyhow::Result<Arc<Context>> {
         clock: Arc::new(SystemClock),
         changes,
         iam: Arc::new(services::iam::guard::Guard::new(config.iam.clone(), &config.data)?),
+        audit: Audit::new(config.audit.clone(), audited(config), &config.data),
         throttle: services::quotas::Throttle::new(config.quotas.clone()),
         settings: Settings::new(&config.account, &config.data)
             .with_limits(config.limits)
@@ -178,6 +185,15 @@ async fn open(config: &Config) -> anyhow::Result<Arc<Context>> {
     };
     context.stepfunctions.resume(&context).await?;
     Ok(Arc::new(context))
+}
+
+/// Which calls are written where the configuration does not say: where callers prove who they are, what
+/// they did is worth knowing.
+fn audited(config: &Config) -> Events {
+    match config.iam.mode {
+        Mode::Enforce => Events::Management,
+        Mode::Off | Mode::Advise => Events::None,
+    }
 }
 
 /// Makes the first administrator where callers must prove who they are and nobody could yet; with the key

@@ -111,9 +111,17 @@ const fn rest(
     Service { names, signing_name, host, variable, protocol: Protocol::Rest }
 }
 
-static SERVICES: [Service; 14] = [
+static SERVICES: [Service; 15] = [
     json(&["stepfunctions", "states", "sfn"], "states", "states", "SFN", "1.0", "AWSStepFunctions"),
     json(&["sagemaker"], "sagemaker", "api.sagemaker", "SAGEMAKER", "1.1", "SageMaker"),
+    json(
+        &["cloudtrail"],
+        "cloudtrail",
+        "cloudtrail",
+        "CLOUDTRAIL",
+        "1.1",
+        "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101",
+    ),
     json(&["logs"], "logs", "logs", "CLOUDWATCH_LOGS", "1.1", "Logs_20140328"),
     json(
         &["cloudwatch", "monitoring"],

@@ -35,7 +35,8 @@ pub(crate) use access_keys::user_of_key;
 pub use administrator::{GivenKey, administrator};
 use groups::Group;
 pub(crate) use policies::policy_text;
-pub(crate) use roles::find_role;
+pub(crate) use roles::{find_role, id_of_role};
+pub(crate) use users::id_of_user;
 pub(crate) use vault::ROOT_KEY;
 pub use vault::Vault;
 

@@ -130,6 +130,16 @@ async fn make_default(context: &Context, caller: &Caller, name: &str) -> Result<
     Ok(())
 }
 
+/// The unique id of a role of the caller's account, and its ARN.
+pub(crate) async fn id_of_role(
+    context: &Context,
+    caller: &Caller,
+    name: &str,
+) -> Option<(String, String)> {
+    let found = known(context, caller, name).await.ok()??;
+    Some((found.id, found.arn))
+}
+
 /// A role of the owner's account, without making the default one; none if there is no such role.
 pub(super) async fn known(
     context: &Context,

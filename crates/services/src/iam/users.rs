@@ -66,6 +66,11 @@ impl From<User> for Shown {
     }
 }
 
+/// The unique id of a user.
+pub(crate) async fn id_of_user(context: &Context, account: &str, name: &str) -> Option<String> {
+    Some(USERS.get(context, &key(account, name)).await.ok()??.value.id)
+}
+
 pub(super) async fn create_user(
     context: &Context,
     caller: &Caller,

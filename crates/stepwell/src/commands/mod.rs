@@ -1,5 +1,6 @@
 //! One file per command: its flags and what it does.
 
+pub mod audit;
 pub mod backup;
 pub mod bench;
 pub mod check;

@@ -26,6 +26,7 @@ use denials::Denials;
 pub use denials::{Denial, read_denials};
 pub use hint::{hint, statement};
 use permission::Need;
+pub(crate) use permission::needed;
 use subject::{Subject, Subjects};
 
 /// What becomes of a call that AWS would refuse.
