@@ -9,6 +9,7 @@ import shlex
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -25,15 +26,17 @@ BINARY = pathlib.Path(os.environ.get("STEPWELL_BIN", ROOT / "target" / "debug" /
 class Server:
     """`stepwell serve` on a free port."""
 
-    def __init__(self, data, flags=()):
+    def __init__(self, data, flags=(), scheme="http"):
         self.data = pathlib.Path(data)
         self.flags = list(flags)
+        # Whether it can be trusted is for tests to see; whether it is there is seen without.
+        self.context = ssl._create_unverified_context() if scheme == "https" else None
         self.process = None
         self.stdout = None
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{scheme}://127.0.0.1:{self.port}"
         self.log = self.data.parent / f"{self.data.name}.log"
 
     def start(self):
@@ -46,7 +49,7 @@ class Server:
         deadline = time.monotonic() + 30
         while True:
             try:
-                urllib.request.urlopen(f"{self.url}/_stepwell/health", timeout=5).read()
+                urllib.request.urlopen(f"{self.url}/_stepwell/health", timeout=5, context=self.context).read()
                 return self
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > deadline:

@@ -16,6 +16,9 @@ TRUST = json.dumps({"Version": "2012-10-17", "Statement": [
     {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}]})
 
 
+FOR_TASKS = TRUST.replace(f'"AWS": "arn:aws:iam::{ACCOUNT}:root"', '"Service": "states.amazonaws.com"')
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     server = Enforcing(tmp_path_factory.mktemp("audit") / "data", ["--iam", "enforce"]).start()
@@ -39,7 +42,7 @@ def written(server):
 
 def test_a_record_has_what_cloudtrail_says(server):
     states, trail = server.admin("stepfunctions"), server.admin("cloudtrail")
-    server.admin("iam").create_role(RoleName="acting", AssumeRolePolicyDocument=TRUST)
+    server.admin("iam").create_role(RoleName="acting", AssumeRolePolicyDocument=FOR_TASKS)
     machine = states.create_state_machine(
         name="told", definition=DEFINITION, roleArn=f"arn:aws:iam::{ACCOUNT}:role/acting")["stateMachineArn"]
     started = states.start_execution(stateMachineArn=machine, name="once", input='{"card": "4111 1111"}')
@@ -95,8 +98,7 @@ def test_a_call_that_the_model_refuses_is_told(server):
 
 def test_a_task_is_told_as_the_services(server):
     iam, states = server.admin("iam"), server.admin("stepfunctions")
-    iam.create_role(RoleName="tasks", AssumeRolePolicyDocument=TRUST.replace(
-        f'"AWS": "arn:aws:iam::{ACCOUNT}:root"', '"Service": "states.amazonaws.com"'))
+    iam.create_role(RoleName="tasks", AssumeRolePolicyDocument=FOR_TASKS)
     iam.put_role_policy(RoleName="tasks", PolicyName="all", PolicyDocument=json.dumps(
         {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}))
     machine = states.create_state_machine(
@@ -116,12 +118,12 @@ def test_data_events_are_for_those_who_ask(server, tmp_path):
     try:
         client = lambda name: boto3.client(name, endpoint_url=other.url, region_name="us-east-1",
                                            aws_access_key_id="test", aws_secret_access_key="test")
-        client("s3").create_bucket(Bucket="b")
-        client("s3").put_object(Bucket="b", Key="k", Body=b"hello")
+        client("s3").create_bucket(Bucket="bbb")
+        client("s3").put_object(Bucket="bbb", Key="k", Body=b"hello")
         assert [event["EventName"] for event in client("cloudtrail").lookup_events()["Events"]] == ["CreateBucket"]
         put = next(record for record in written(other) if record["eventName"] == "PutObject")
-        assert put["eventCategory"] == "Data" and put["resources"][0]["ARN"] == "arn:aws:s3:::b/k"
-        assert put["requestParameters"]["bucketName"] == "b" and put["requestID"]
+        assert put["eventCategory"] == "Data" and put["resources"][0]["ARN"] == "arn:aws:s3:::bbb/k"
+        assert put["requestParameters"]["bucketName"] == "bbb" and put["requestID"]
     finally:
         other.stop()
 

@@ -98,7 +98,8 @@ pub struct Gateway {
     clock: Arc<dyn Clock>,
     settings: GatewaySettings,
     objects: Option<Arc<dyn ObjectDoor>>,
-    authority: Option<tls::Authority>,
+    authority: Option<Arc<tls::Authority>>,
+    tls: Option<Arc<tls::Port>>,
     metrics: Option<MetricsText>,
     meter: meter::Meter,
     limiter: Limiter,
@@ -115,8 +116,8 @@ impl Gateway {
         let (meter, limiter) =
             (meter::Meter::default(), Limiter::new(settings.wrong_signatures_per_second));
         let load = bounds::Load::new(&settings.bounds);
-        let (objects, authority, metrics) = (None, None, None);
-        Gateway { door, clock, settings, objects, authority, metrics, meter, limiter, load }
+        let (objects, authority, tls, metrics) = (None, None, None, None);
+        Gateway { door, clock, settings, objects, authority, tls, metrics, meter, limiter, load }
     }
 
     /// With what answers S3.
@@ -126,8 +127,14 @@ impl Gateway {
     }
 
     /// With the certificate authority that stands in for `*.amazonaws.com`.
-    pub fn with_authority(mut self, authority: tls::Authority) -> Gateway {
+    pub fn with_authority(mut self, authority: Arc<tls::Authority>) -> Gateway {
         self.authority = Some(authority);
+        self
+    }
+
+    /// Encrypted: the port then speaks HTTPS and nothing else.
+    pub fn with_tls(mut self, port: Arc<tls::Port>) -> Gateway {
+        self.tls = Some(port);
         self
     }
 

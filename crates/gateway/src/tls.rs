@@ -1,7 +1,10 @@
 //! A certificate authority of our own, made at the first start, that stands in for AWS's hosts.
 //!
 //! The SageMaker SDKs ask `https://sts.REGION.amazonaws.com` whatever the endpoint says. With the server
-//! as `HTTPS_PROXY` and [`Authority::bundle`] as `AWS_CA_BUNDLE` these calls arrive here too.
+//! as `HTTPS_PROXY` and [`Authority::bundle`] as `AWS_CA_BUNDLE` these calls arrive here too. It also makes
+//! the certificate that the port itself shows, where none is given ([`Port`]).
+
+mod port;
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -17,7 +20,9 @@ use rcgen::{
 };
 use rustls::ServerConfig;
 use rustls::crypto::ring;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+
+pub use port::{Certificate, Port};
 
 /// The authority: its key signs a leaf certificate for each host when it is first asked for.
 pub struct Authority {
@@ -33,6 +38,8 @@ struct Leaf {
     config: Arc<ServerConfig>,
 }
 
+/// A copy of the certificates that the port was given, for the bundle.
+const GIVEN: &str = "given.pem";
 const DAY_MILLIS: i64 = 86_400_000;
 const AUTHORITY_DAYS: i64 = 20 * 365;
 /// Some clients refuse leaves of more than 825 days.
@@ -71,8 +78,38 @@ impl Authority {
         let leaf_key = KeyPair::generate().map_err(io::Error::other)?;
         let leaves = Mutex::default();
         let authority = Authority { folder: folder.to_owned(), issuer, leaf_key, leaves };
-        write_atomically(&authority.bundle(), bundle(&certificate_pem).as_bytes(), 0o644)?;
+        authority.write_bundle(&certificate_pem)?;
         Ok(authority)
+    }
+
+    /// From now on the bundle also trusts the certificates that the port was given; none, if it was not.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn trust(&self, given: Option<&str>) -> io::Result<()> {
+        let lock = File::create(self.folder.join("lock"))?;
+        lock.lock()?;
+        let path = self.folder.join(GIVEN);
+        match given {
+            Some(chain) => write_atomically(&path, chain.as_bytes(), 0o644)?,
+            None if path.exists() => fs::remove_file(&path)?,
+            None => return Ok(()),
+        }
+        self.write_bundle(&fs::read_to_string(self.folder.join("ca.pem"))?)
+    }
+
+    fn write_bundle(&self, ours: &str) -> io::Result<()> {
+        let given = match fs::read_to_string(self.folder.join(GIVEN)) {
+            Ok(given) => Some(given),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        write_atomically(&self.bundle(), bundle(ours, given.as_deref()).as_bytes(), 0o644)
+    }
+
+    /// Our own certificate.
+    pub fn certificate(&self) -> PathBuf {
+        self.folder.join("ca.pem")
     }
 
     /// The file for `AWS_CA_BUNDLE`: our authority and the system's.
@@ -91,32 +128,44 @@ impl Authority {
         if leaves.len() >= 1_000 {
             leaves.clear();
         }
-        let config = self.make_leaf(host, now).map_err(io::Error::other)?;
+        let name = SanType::DnsName(host.try_into().map_err(io::Error::other)?);
+        let config = self
+            .make_leaf(vec![name], "Stepwell's stand-in for AWS", now)
+            .map_err(io::Error::other)?;
         leaves.insert(host.to_owned(), Leaf { made: now, config: Arc::clone(&config) });
         Ok(config)
     }
 
     fn make_leaf(
         &self,
-        host: &str,
+        names: Vec<SanType>,
+        common_name: &str,
         now: Timestamp,
     ) -> Result<Arc<ServerConfig>, Box<dyn std::error::Error + Send + Sync>> {
         let mut params = CertificateParams::default();
-        params.subject_alt_names = vec![SanType::DnsName(host.try_into()?)];
-        params.distinguished_name.push(DnType::CommonName, "Stepwell's stand-in for AWS");
+        params.subject_alt_names = names;
+        params.distinguished_name.push(DnType::CommonName, common_name);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.use_authority_key_identifier_extension = true;
         set_validity(&mut params, now, LEAF_DAYS);
         let certificate = params.signed_by(&self.leaf_key, &self.issuer)?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.leaf_key.serialize_der()));
-        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Arc::new(config))
+        Ok(Arc::new(server_config(vec![certificate.der().clone()], key)?))
     }
+}
+
+/// HTTP/1.1 over TLS 1.2 and 1.3 with a certificate.
+fn server_config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<ServerConfig, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
 }
 
 /// A new authority's certificate and key.
@@ -143,8 +192,12 @@ fn set_validity(params: &mut CertificateParams, now: Timestamp, days: i64) {
     params.not_after = date(days);
 }
 
-fn bundle(ours: &str) -> String {
-    let mut bundle = format!("# Stepwell's own authority\n{ours}\n# The system's authorities\n");
+fn bundle(ours: &str, given: Option<&str>) -> String {
+    let mut bundle = format!("# Stepwell's own authority\n{ours}\n");
+    if let Some(given) = given {
+        bundle += &format!("# What the port shows\n{given}\n");
+    }
+    bundle += "# The system's authorities\n";
     let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {
         tracing::debug!(%error, "some of the system's certificates cannot be read");

@@ -1,12 +1,20 @@
 //! Which server a command speaks to, and how it shows the answer.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
+use bytes::Bytes;
 use clap::{Args, ValueEnum};
+use http_body_util::Empty;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::{self, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use stepwell_sdk::Client;
+
+use crate::config::DEFAULT_DATA;
 
 /// Where a local server is unless told otherwise.
 const LOCAL: &str = "http://127.0.0.1:4566";
@@ -43,7 +51,11 @@ impl Target {
     pub fn client(&self) -> anyhow::Result<Client> {
         let mut builder = Client::builder();
         if !self.aws {
-            builder = builder.endpoint(self.endpoint.as_deref().unwrap_or(LOCAL));
+            let endpoint = self.endpoint.as_deref().unwrap_or(LOCAL);
+            builder = builder.endpoint(endpoint);
+            if let Some(bundle) = bundle(endpoint) {
+                builder = builder.ca_bundle(bundle);
+            }
         }
         if let Some(region) = &self.region {
             builder = builder.region(region);
@@ -66,6 +78,42 @@ impl Target {
         let _ = writeln!(std::io::stdout(), "{}", shown.trim_end());
         Ok(())
     }
+}
+
+/// The certificates to trust where nothing else says: those of the server whose data folder is here.
+fn bundle(endpoint: &str) -> Option<PathBuf> {
+    if !endpoint.starts_with("https://") || named_bundle().is_some() {
+        return None;
+    }
+    let data = std::env::var_os("STEPWELL_DATA").map_or_else(|| DEFAULT_DATA.into(), PathBuf::from);
+    Some(data.join("tls").join("bundle.pem")).filter(|bundle| bundle.exists())
+}
+
+fn named_bundle() -> Option<PathBuf> {
+    std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// A client for the server's own pages (`/_stepwell/…`), in the clear or not.
+///
+/// # Errors
+/// Certificates that cannot be read.
+pub fn pages(
+    endpoint: &str,
+) -> anyhow::Result<legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>> {
+    let loaded = match named_bundle().or_else(|| bundle(endpoint)) {
+        Some(file) => rustls_native_certs::load_certs_from_paths(Some(&file), None),
+        None => rustls_native_certs::load_native_certs(),
+    };
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(loaded.certs);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector =
+        HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+    Ok(legacy::Client::builder(TokioExecutor::new()).build(connector))
 }
 
 /// Runs a command's asynchronous part.

@@ -2,7 +2,7 @@
 //! `serve` has a key of the same name (dashes as underscores).
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -10,6 +10,7 @@ use asl::Limits;
 use clap::{Args, ValueEnum};
 use engine::Retention;
 use gateway::Bounds;
+use gateway::tls::Certificate;
 use serde::Deserialize;
 use services::audit::{AuditSettings, Events as AuditEvents};
 use services::elsewhere::Connection;
@@ -130,6 +131,26 @@ pub struct ServerFlags {
     /// Further host names we may be called by, e.g. stepwell.internal (repeatable)
     #[arg(long, value_name = "HOST")]
     pub allowed_hosts: Vec<String>,
+    /// Speak HTTPS, with a certificate of the authority in DATA/tls, which is made there
+    #[arg(long, value_enum, value_name = "HOW", env = "STEPWELL_TLS")]
+    pub tls: Option<TlsMode>,
+    /// Speak HTTPS with this certificate, and those that vouch for it behind it (PEM)
+    #[arg(long, value_name = "FILE", env = "STEPWELL_TLS_CERT", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The key of --tls-cert (PEM)
+    #[arg(long, value_name = "FILE", env = "STEPWELL_TLS_KEY", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+}
+
+/// Whether the port speaks HTTPS with a certificate of our own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TlsMode {
+    /// Plain HTTP.
+    #[default]
+    Off,
+    /// The authority in the data folder makes one.
+    Generate,
 }
 
 /// `stepwell.toml`.
@@ -162,6 +183,9 @@ struct File {
     quotas: Quotas,
     port: Bounds,
     audit: AuditSettings,
+    tls: Option<TlsMode>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
 }
 
 /// What a server is started with.
@@ -215,6 +239,8 @@ pub struct Config {
     pub port: Bounds,
     /// Which calls are written to the audit log.
     pub audit: AuditSettings,
+    /// The port's certificate; none for plain HTTP.
+    pub tls: Option<Certificate>,
 }
 
 impl Config {
@@ -224,6 +250,11 @@ impl Config {
     /// A configuration file that cannot be read, or says what is not understood, with its line.
     pub fn load(flags: &ServerFlags) -> anyhow::Result<Config> {
         let file = read_file(flags)?;
+        let listen = match flags.listen.or(file.listen) {
+            Some(listen) => listen,
+            None => DEFAULT_LISTEN.parse().context("the default address")?,
+        };
+        let tls = certificate(flags, &file, listen.ip())?;
         let data = flags.data.clone().or(file.data).unwrap_or_else(|| DEFAULT_DATA.into());
         let account =
             flags.account.clone().or(file.account).unwrap_or_else(|| DEFAULT_ACCOUNT.into());
@@ -231,10 +262,6 @@ impl Config {
             account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()),
             "the account `{account}` is not twelve digits"
         );
-        let listen = match flags.listen.or(file.listen) {
-            Some(listen) => listen,
-            None => DEFAULT_LISTEN.parse().context("the default address")?,
-        };
         check_limits(&file.limits)?;
         file.quotas.check().map_err(anyhow::Error::msg)?;
         file.audit.check().map_err(anyhow::Error::msg)?;
@@ -284,12 +311,46 @@ impl Config {
             traces: file.traces,
             quotas: file.quotas,
             port: file.port,
+            tls,
             audit: AuditSettings { events: flags.audit.or(file.audit.events), ..file.audit },
         })
     }
 }
 
+/// The port's certificate. Flags come before the file as a whole: `--tls off` is off.
+fn certificate(
+    flags: &ServerFlags,
+    file: &File,
+    listen: IpAddr,
+) -> anyhow::Result<Option<Certificate>> {
+    let of_flags = (flags.tls, flags.tls_cert.clone(), flags.tls_key.clone());
+    let of_file = (file.tls, file.tls_cert.clone(), file.tls_key.clone());
+    match if of_flags == (None, None, None) { of_file } else { of_flags } {
+        (None | Some(TlsMode::Off), None, None) => Ok(None),
+        (None, Some(chain), Some(key)) => Ok(Some(Certificate::Given { chain, key })),
+        (Some(TlsMode::Generate), None, None) => {
+            let mut names = vec!["localhost".to_owned(), "*.localhost".to_owned()];
+            names.extend(["127.0.0.1".to_owned(), "::1".to_owned()]);
+            if !listen.is_unspecified() && !listen.is_loopback() {
+                names.push(listen.to_string());
+            }
+            let allowed = flags.allowed_hosts.iter().chain(&file.allowed_hosts);
+            names.extend(allowed.filter(|host| *host != "*").cloned());
+            Ok(Some(Certificate::Made(names)))
+        }
+        _ => anyhow::bail!(
+            "TLS needs either `tls = \"generate\"`, or both `tls_cert` and `tls_key`, and not more"
+        ),
+    }
+}
+
 impl Config {
+    /// `http://ADDRESS`, or `https://`.
+    pub fn url(&self, address: SocketAddr) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{address}")
+    }
+
     /// Holds the address to who may call.
     ///
     /// # Errors
@@ -430,6 +491,24 @@ mod tests {
         assert_eq!(config.retention.usual, 7 * 86_400_000);
         assert_eq!(config.retention.of["short"], 86_400_000);
         assert_eq!(load("", ServerFlags::default())?.retention, Retention::default());
+        Ok(())
+    }
+
+    #[test]
+    fn tls_is_given_or_made_and_not_both() -> anyhow::Result<()> {
+        let made = "tls = \"generate\"\nallowed_hosts = [\"stepwell.internal\", \"*\"]\n";
+        let config = load(made, ServerFlags::default())?;
+        let Some(Certificate::Made(names)) = &config.tls else { panic!("{:?}", config.tls) };
+        assert_eq!(names.last().map(String::as_str), Some("stepwell.internal"));
+        assert_eq!(config.url(config.listen), "https://127.0.0.1:4566");
+        let off = ServerFlags { tls: Some(TlsMode::Off), ..ServerFlags::default() };
+        assert_eq!(load(made, off)?.tls, None);
+        let given = load("tls_cert = \"c\"\ntls_key = \"k\"\n", ServerFlags::default())?.tls;
+        let (chain, key) = ("c".into(), "k".into());
+        assert_eq!(given, Some(Certificate::Given { chain, key }));
+        assert!(load("tls_cert = \"c\"\n", ServerFlags::default()).is_err());
+        let both = "tls = \"generate\"\ntls_cert = \"c\"\ntls_key = \"k\"\n";
+        assert!(load(both, ServerFlags::default()).is_err());
         Ok(())
     }
 

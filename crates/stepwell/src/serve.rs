@@ -2,13 +2,12 @@
 //! only one that knows the time; everything below is handed a `Moment`.
 
 use std::env;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use gateway::{Gateway, GatewaySettings};
+use gateway::{Gateway, GatewaySettings, tls};
 use services::audit::{self, Audit, Events};
 use services::iam::GivenKey;
 use services::iam::guard::Mode;
@@ -32,12 +31,12 @@ const REST: Duration = Duration::from_secs(1);
 
 /// A server that is up.
 pub struct Server {
-    /// Where it listens.
-    pub address: SocketAddr,
     /// What operations work with.
     pub context: Arc<Context>,
     /// The access key of the first administrator, if this start made it.
     pub administrator: Option<GivenKey>,
+    url: String,
+    tls: Option<Arc<tls::Port>>,
     shutdown: CancellationToken,
     parts: JoinSet<()>,
     audit: JoinHandle<()>,
@@ -78,12 +77,24 @@ impl Server {
             bounds: config.port.clone(),
             ..GatewaySettings::default()
         };
-        let authority =
-            gateway::tls::Authority::open(&config.data.join("tls"), context.clock.moment().now)
-                .context("cannot make the certificate authority")?;
+        let now = context.clock.moment().now;
+        let authority = tls::Authority::open(&config.data.join("tls"), now)
+            .context("cannot make the certificate authority")?;
+        let authority = Arc::new(authority);
+        let tls = match &config.tls {
+            Some(certificate) => {
+                let port = tls::Port::open(certificate.clone(), authority.clone(), now);
+                Some(Arc::new(port.context("cannot speak TLS")?))
+            }
+            None => None,
+        };
         let gateway = Gateway::new(context.clone(), context.clock.clone(), settings)
             .with_objects(Arc::new(gateway::Objects::new(context.clone(), context.clock.clone())))
             .with_authority(authority);
+        let gateway = match &tls {
+            Some(port) => gateway.with_tls(port.clone()),
+            None => gateway,
+        };
         let metrics = Arc::new(Metrics::new(&context, |registry| gateway.register(registry)));
         let shown = metrics.clone();
         let gateway = gateway.with_metrics(Arc::new(move || shown.text()));
@@ -115,12 +126,26 @@ impl Server {
                 tracing::error!(%error, "the port has closed");
             }
         });
-        Ok(Server { address, context, administrator, shutdown, parts, audit })
+        Ok(Server { context, administrator, url: config.url(address), tls, shutdown, parts, audit })
     }
 
-    /// `http://ADDRESS`.
-    pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+    /// `http://ADDRESS`, or `https://`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Reads the port's certificate again, if it has one.
+    ///
+    /// # Errors
+    /// Files that cannot be read; the old certificate is shown on.
+    pub fn reload(&self) -> std::io::Result<()> {
+        let now = self.context.clock.moment().now;
+        self.tls.as_ref().map_or(Ok(()), |port| port.reload(now))
+    }
+
+    /// Whether the port speaks HTTPS.
+    pub fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// Stops: open requests are answered, endpoints end (they come back with the next server).

@@ -198,8 +198,9 @@ impl Server {
         let authority = Authority::open(&data.path().join("tls"), clock.moment().now).unwrap();
         let clock: Arc<dyn Clock> = Arc::new(clock);
         let objects = objects(Arc::clone(&door), Arc::clone(&clock));
-        let gateway =
-            Gateway::new(door, clock, settings).with_objects(objects).with_authority(authority);
+        let gateway = Gateway::new(door, clock, settings)
+            .with_objects(objects)
+            .with_authority(Arc::new(authority));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();

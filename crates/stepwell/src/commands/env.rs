@@ -66,7 +66,7 @@ pub struct Flags {
 /// Prints the variables.
 pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
     let config = Config::load(&ServerFlags { data: flags.data.clone(), ..ServerFlags::default() })?;
-    let endpoint = flags.endpoint.clone().unwrap_or_else(|| format!("http://{}", config.listen));
+    let endpoint = flags.endpoint.clone().unwrap_or_else(|| config.url(config.listen));
     let mut variables = variables(&config, &endpoint, &flags.region)?;
     if let Some(role) = &flags.role {
         let session = block_on(session(&config, &endpoint, &flags.region, role))?;
@@ -100,6 +100,7 @@ async fn session(
         .endpoint(endpoint)
         .region(region)
         .credentials(Credentials::new(id, secret))
+        .ca_bundle(config.data.join("tls").join("bundle.pem"))
         .build()?;
     let found = client.call("iam", "GetRole", json!({ "RoleName": role })).await?;
     let found = &found["Role"];
@@ -138,7 +139,12 @@ fn variables(
     let authority = gateway::tls::Authority::open(&config.data.join("tls"), crate::clock::now())
         .context("cannot make the certificate authority")?;
     let bundle = authority.bundle().display().to_string();
-    let local = "127.0.0.1,localhost".to_owned();
+    let mut local = "127.0.0.1,localhost".to_owned();
+    // Over TLS, clients would ask the proxy for the server itself.
+    let host = endpoint.parse::<http::Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
+    if let Some(host) = host.filter(|host| !local.split(',').any(|known| known == host)) {
+        local = format!("{local},{}", host.trim_matches(['[', ']']));
+    }
     let named = [
         ("AWS_ENDPOINT_URL", endpoint.to_owned()),
         ("STEPWELL_ENDPOINT", endpoint.to_owned()),

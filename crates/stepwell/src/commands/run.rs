@@ -10,7 +10,7 @@ use stepwell_sdk::client::{Client, Credentials};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::client::{self, Output, Target, block_on, json_argument, text};
-use crate::config::{Config, ServerFlags};
+use crate::config::{Config, ServerFlags, TlsMode};
 use crate::serve::{Jobs, Server};
 use crate::{elsewhere, log, progress};
 
@@ -83,6 +83,10 @@ pub async fn embedded<T>(
     let flags = ServerFlags {
         data: Some(flags.data.unwrap_or_else(|| temporary.path().to_owned())),
         listen: Some(([127, 0, 0, 1], 0).into()),
+        // Nobody else is to speak with it.
+        tls: Some(TlsMode::Off),
+        tls_cert: None,
+        tls_key: None,
         ..flags
     };
     let config = Config::load(&flags)?;

@@ -7,13 +7,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use bytes::Bytes;
 use clap::Args;
-use http_body_util::{BodyExt as _, Empty};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
+use http_body_util::BodyExt as _;
 
-use crate::client::block_on;
+use crate::client::{block_on, pages};
 
 /// Flags of `top`.
 #[derive(Args)]
@@ -36,7 +33,7 @@ const SLOWEST: usize = 5;
 pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
     let endpoint = flags.endpoint.as_deref().unwrap_or("http://127.0.0.1:4566");
     block_on(async {
-        let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+        let client = pages(endpoint)?;
         let address: http::Uri =
             format!("{}/_stepwell/metrics", endpoint.trim_end_matches('/')).parse()?;
         let look = async || {
