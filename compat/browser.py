@@ -1,5 +1,6 @@
 """A real browser before a real server: Debian's Chromium, the console as it is built into the program."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -9,7 +10,7 @@ import urllib.request
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 # The chapter's own pipeline and the definitions of other suites are used here too.
 sys.path.insert(0, str(ROOT / "compat" / "chapter"))
 
@@ -23,21 +24,28 @@ CHROMIUM = os.environ.get("CHROMIUM") or next(
 )
 
 
-@pytest.fixture(scope="module")
-def browser(server):
+@contextlib.contextmanager
+def chromium(*arguments):
+    """Chromium, or the test is skipped."""
     if CHROMIUM is None:
         pytest.skip("there is no Chromium here: install it, or say where it is with CHROMIUM")
-    try:
-        urllib.request.urlopen(f"{server.url}{HOME}/").read()
-    except urllib.error.HTTPError:
-        pytest.skip("the console is not in this program: it was built without Node.js")
     # The server's proxy variables are for SDKs; the browser asks the server itself.
     plain = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     with playwright.sync_playwright() as driver:
         # In a container Chromium's own sandbox has no rights to work with.
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], env=plain)
-        yield browser
-        browser.close()
+        launched = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *arguments], env=plain)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def browser(server):
+    try:
+        urllib.request.urlopen(f"{server.url}{HOME}/").read()
+    except urllib.error.HTTPError:
+        pytest.skip("the console is not in this program: it was built without Node.js")
+    with chromium() as launched:
+        yield launched
 
 
 class Console:
