@@ -1213,8 +1213,10 @@ pub(crate) fn dispatch_pure(
             }
 
             match &args[0] {
-                JValue::String(s) => Err(EvaluatorError::EvaluationError(format!("D3137: {}", s))),
-                // The signature is `<s?:x>` and `s` admits `m`, so an
+                JValue::String(s) if !s.is_empty() => {
+                    Err(EvaluatorError::EvaluationError(format!("D3137: {}", s)))
+                }
+                // An empty message is none, too. The signature is `<s?:x>` and `s` admits `m`, so an
                 // undefined argument is valid and simply means "no message" --
                 // the reference reaches `message || "$error() function
                 // evaluated"` and raises D3137, not a type error.
@@ -1240,7 +1242,7 @@ pub(crate) fn dispatch_pure(
             if !condition {
                 let message = if args.len() == 2 {
                     match &args[1] {
-                        JValue::String(s) => s.clone(),
+                        JValue::String(s) if !s.is_empty() => s.clone(),
                         _ => Rc::from("$assert() statement failed"),
                     }
                 } else {

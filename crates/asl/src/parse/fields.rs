@@ -347,13 +347,14 @@ impl Reader {
         Some(template)
     }
 
-    /// `$states.result` and `$states.errorOutput` exist in some fields only.
+    /// `$states` has four members, and `result` and `errorOutput` exist in some fields only.
     fn states_members(&mut self, expression: &Jsonata, location: &str, within: &Within) {
         for member in &expression.references().states {
             let exists = match member.as_str() {
                 "result" => within.result,
                 "errorOutput" => within.error_output,
-                _ => true,
+                "input" | "context" => true,
+                _ => false,
             };
             if !exists {
                 self.error(

@@ -233,7 +233,12 @@ impl Reader {
                 }
                 if header == Some("GIVEN") {
                     self.required(config, &["CSVHeaders"]);
-                    self.nonempty(config, "CSVHeaders");
+                    let headers = self.nonempty(config, "CSVHeaders").into_iter().flatten();
+                    for (index, _) in headers.enumerate().filter(|(_, header)| !header.is_string())
+                    {
+                        let place = format!("{}[{index}]", config.place("CSVHeaders"));
+                        self.schema("Expected value of type [STRING]", place);
+                    }
                 }
             }
             Some("JSON" | "JSONL" | "PARQUET") => {
@@ -263,7 +268,7 @@ impl Reader {
             self.integer_setting(&batcher, "MaxItemsPerBatch", (1, MAX_ITEMS_MAX), within);
         let max_input_bytes =
             self.integer_setting(&batcher, "MaxInputBytesPerBatch", (1, 262_144), within);
-        if max_items.is_none() && max_input_bytes.is_none() && !batcher.has("MaxItemsPerBatch") {
+        if batcher.members.keys().all(|field| field == "BatchInput") {
             self.schema(
                 "This object should have at least one of the following fields: [MaxItemsPerBatch, MaxItemsPerBatchPath, MaxInputBytesPerBatch, MaxInputBytesPerBatchPath]",
                 batcher.location(),

@@ -5,32 +5,62 @@ use super::fields::Object;
 use crate::definition::Pattern;
 use crate::event::TaskTarget;
 
-/// Services with an optimised integration, and whether they wait for jobs (`.sync`) and callbacks.
-const SERVICES: [(&str, bool, bool); 23] = [
-    ("apigateway", false, true),
-    ("athena", true, false),
-    ("aws-sdk", false, true),
-    ("batch", true, false),
-    ("bedrock", true, true),
-    ("bedrock-agentcore", false, false),
-    ("codebuild", true, false),
-    ("databrew", true, false),
-    ("dynamodb", false, false),
-    ("ecs", true, true),
-    ("eks", true, true),
-    ("elasticmapreduce", true, false),
-    ("emr-containers", true, false),
-    ("emr-serverless", true, false),
-    ("events", false, true),
-    ("glue", true, false),
-    ("http", false, false),
-    ("lambda", false, true),
-    ("mediaconvert", true, false),
-    ("sagemaker", true, false),
-    ("sns", false, true),
-    ("sqs", false, true),
-    ("states", true, true),
+/// Services with an optimised integration and what they answer, with whether it can be waited for as a job
+/// (`.sync`) or by a callback. A service of which AWS may have more than is listed here has `*`.
+const SERVICES: [(&str, &[Calls]); 23] = [
+    ("apigateway", &[Calls(&["invoke"], false, true)]),
+    (
+        "athena",
+        &[
+            Calls(&["startQueryExecution"], true, false),
+            Calls(&["stopQueryExecution", "getQueryExecution", "getQueryResults"], false, false),
+        ],
+    ),
+    ("aws-sdk", &[Calls(&["*"], false, true)]),
+    ("batch", &[Calls(&["submitJob"], true, false)]),
+    ("bedrock", &[Calls(&["*"], true, true)]),
+    ("bedrock-agentcore", &[Calls(&["*"], false, false)]),
+    ("codebuild", &[Calls(&["*"], true, false)]),
+    ("databrew", &[Calls(&["startJobRun"], true, false)]),
+    ("dynamodb", &[Calls(&["getItem", "putItem", "updateItem", "deleteItem"], false, false)]),
+    ("ecs", &[Calls(&["runTask"], true, true)]),
+    ("eks", &[Calls(&["*"], true, true)]),
+    ("elasticmapreduce", &[Calls(&["*"], true, false)]),
+    ("emr-containers", &[Calls(&["*"], true, false)]),
+    ("emr-serverless", &[Calls(&["*"], true, false)]),
+    ("events", &[Calls(&["putEvents"], false, true)]),
+    ("glue", &[Calls(&["startJobRun"], true, false)]),
+    ("http", &[Calls(&["invoke"], false, false)]),
+    ("lambda", &[Calls(&["invoke"], false, true)]),
+    ("mediaconvert", &[Calls(&["createJob"], true, false)]),
+    (
+        "sagemaker",
+        &[
+            Calls(
+                &[
+                    "createTrainingJob",
+                    "createTransformJob",
+                    "createHyperParameterTuningJob",
+                    "createProcessingJob",
+                    "createLabelingJob",
+                ],
+                true,
+                false,
+            ),
+            Calls(
+                &["createModel", "createEndpointConfig", "createEndpoint", "updateEndpoint"],
+                false,
+                false,
+            ),
+        ],
+    ),
+    ("sns", &[Calls(&["publish"], false, true)]),
+    ("sqs", &[Calls(&["sendMessage"], false, true)]),
+    ("states", &[Calls(&["startExecution"], true, true)]),
 ];
+
+/// Calls that are waited for alike: their names, as jobs, by callbacks.
+struct Calls(&'static [&'static str], bool, bool);
 
 impl Reader {
     /// The resource as written, understood, and how it is waited for.
@@ -66,7 +96,7 @@ impl Reader {
             }
             "states" => self.integration(text, rest, place),
             _ => {
-                self.schema(format!("The resource provided {text} is not recognized"), place);
+                self.schema(unrecognized(text), place);
                 None
             }
         }
@@ -78,16 +108,13 @@ impl Reader {
         rest: &str,
         place: String,
     ) -> Option<(String, TaskTarget, Pattern)> {
-        let unrecognized = |reader: &mut Reader| {
-            reader.schema(format!("The resource provided {text} is not recognized"), place.clone());
-        };
         let Some((mut service, mut action)) = rest.split_once(':') else {
-            unrecognized(self);
+            self.schema(unrecognized(text), place);
             return None;
         };
         if service == "aws-sdk" {
             let Some((name, call)) = action.split_once(':') else {
-                unrecognized(self);
+                self.schema(unrecognized(text), place);
                 return None;
             };
             service = &rest[.."aws-sdk:".len() + name.len()];
@@ -99,20 +126,24 @@ impl Reader {
             Some((call, "sync:2")) => (call, Pattern::Sync2),
             Some((call, "waitForTaskToken")) => (call, Pattern::TaskToken),
             Some(_) => {
-                unrecognized(self);
+                self.schema(unrecognized(text), place);
                 return None;
             }
         };
         let family = if service.starts_with("aws-sdk:") { "aws-sdk" } else { service };
-        let known = SERVICES.iter().find(|(name, ..)| *name == family);
-        let possible = known.is_some_and(|(_, sync, token)| match pattern {
-            Pattern::RequestResponse => true,
-            Pattern::Sync => *sync,
-            Pattern::Sync2 => family == "states",
-            Pattern::TaskToken => *token,
+        let calls = SERVICES.iter().find(|(name, _)| *name == family).map_or(&[][..], |(_, it)| it);
+        let possible = calls.iter().any(|Calls(names, sync, token)| {
+            let named = names.iter().any(|name| *name == call || *name == "*");
+            named
+                && match pattern {
+                    Pattern::RequestResponse => true,
+                    Pattern::Sync => *sync,
+                    Pattern::Sync2 => family == "states",
+                    Pattern::TaskToken => *token,
+                }
         });
         if !possible || call.is_empty() {
-            unrecognized(self);
+            self.schema(unrecognized(text), place);
             return None;
         }
         if self.options.express && pattern != Pattern::RequestResponse {
@@ -127,4 +158,10 @@ impl Reader {
             TaskTarget::Integration { service: service.to_owned(), action: action.to_owned() };
         Some((text.to_owned(), target, pattern))
     }
+}
+
+fn unrecognized(resource: &str) -> String {
+    format!(
+        "The resource provided {resource} is not recognized. The value is not a valid resource ARN, or the resource is not available in this region."
+    )
 }

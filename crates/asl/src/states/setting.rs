@@ -75,7 +75,7 @@ pub(super) fn percentage(
             let value = path.evaluate(scope, &format!("{field}Path"))?;
             let number = value.as_f64().or_else(|| value.as_str()?.parse().ok()).ok_or_else(|| {
                 runtime(format!(
-                    "The {field}Path field refers to value \"{}\" which is not a valid number: {}",
+                    "The {field}Path field refers to value \"{}\" which is not a valid float: {}",
                     bare(&value),
                     path.text()
                 ))

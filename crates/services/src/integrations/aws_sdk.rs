@@ -66,7 +66,7 @@ impl Integration for AwsSdk {
 /// The call, with the members that are byte streams taken out of the input and put into the output.
 async fn call(work: &Work<'_>, action: &Action, mut members: Value) -> Result<Value, Error> {
     let (service, operation) = (action.service.entry.name, &*action.operation.name);
-    ask_for_checksum(service, operation, &mut members);
+    as_the_sdk_does(service, operation, &mut members);
     super::check(work.context, service, operation, &mut members)?;
     let mut input = Input::from(members);
     if let Some(member) = action.input_body()
@@ -90,12 +90,18 @@ async fn call(work: &Work<'_>, action: &Action, mut members: Value) -> Result<Va
     Ok(members)
 }
 
-/// AWS's SDK sends a CRC32 with what it stores in S3, unless another checksum was asked for.
-fn ask_for_checksum(service: &str, operation: &str, members: &mut Value) {
-    if let ("s3", "PutObject" | "UploadPart", Value::Object(given)) = (service, operation, members)
-        && !given.keys().any(|name| name.starts_with("Checksum"))
-    {
+/// What AWS's SDK adds to what it stores in S3, unless told otherwise: a CRC32, and the type of text, which
+/// is what a body in a state's parameters is.
+fn as_the_sdk_does(service: &str, operation: &str, members: &mut Value) {
+    let ("s3", "PutObject" | "UploadPart", Value::Object(given)) = (service, operation, members)
+    else {
+        return;
+    };
+    if !given.keys().any(|name| name.starts_with("Checksum")) {
         given.insert("ChecksumAlgorithm".to_owned(), "CRC32".into());
+    }
+    if operation == "PutObject" && given.contains_key("Body") {
+        given.entry("ContentType").or_insert_with(|| "text/plain; charset=UTF-8".into());
     }
 }
 
