@@ -36,7 +36,7 @@ fn passes(count: usize) -> Arc<str> {
 }
 
 fn tasks(count: usize) -> Arc<str> {
-    let resource = "arn:aws:states:::sqs:work";
+    let resource = "arn:aws:states:::sqs:sendMessage";
     let states: Vec<String> = (1..=count)
         .map(|place| match place == count {
             true => {

@@ -10,7 +10,7 @@ mod plain;
 mod references;
 mod run;
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use jsonata::ast::AstNode;
@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::expression::{EvaluationError, Scope, type_name};
 
 pub use plain::{Bounds, Failure, evaluate_plain};
-pub(crate) use references::References;
+pub(crate) use references::{Part, References};
 
 /// A compiled JSONata expression: what stands between `{%` and `%}`. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -124,37 +124,52 @@ impl Jsonata {
     }
 }
 
-/// What the expressions of one template share: members of `$states`, converted when first read.
+/// What the expressions of one template share: what they read of `$states`, converted once.
 pub(crate) struct Session<'s> {
     pub scope: &'s Scope<'s>,
-    input: OnceCell<JValue>,
-    context: OnceCell<JValue>,
-    result: OnceCell<JValue>,
-    error_output: OnceCell<JValue>,
+    /// Arrays and objects with what became of them, known by where they are.
+    converted: RefCell<Vec<(*const Value, JValue)>>,
 }
 
 impl<'s> Session<'s> {
     pub(crate) fn new(scope: &'s Scope<'s>) -> Session<'s> {
-        Session {
-            scope,
-            input: OnceCell::new(),
-            context: OnceCell::new(),
-            result: OnceCell::new(),
-            error_output: OnceCell::new(),
-        }
+        Session { scope, converted: RefCell::default() }
     }
 
-    /// A member of `$states`, if it exists here.
-    fn member(&self, name: &str) -> Option<JValue> {
-        let from = |cell: &OnceCell<JValue>, value: &Value| {
-            cell.get_or_init(|| JValue::from(value)).clone()
+    /// A member of `$states`, if it exists here, as far as it is read.
+    fn member(&self, name: &str, part: &Part) -> Option<JValue> {
+        let value: &'s Value = match name {
+            "input" => self.scope.input,
+            "context" => self.scope.context,
+            "result" => self.scope.result?,
+            "errorOutput" => self.scope.error_output?,
+            _ => return None,
         };
-        match name {
-            "input" => Some(from(&self.input, self.scope.input)),
-            "context" => Some(from(&self.context, self.scope.context)),
-            "result" => self.scope.result.map(|value| from(&self.result, value)),
-            "errorOutput" => self.scope.error_output.map(|value| from(&self.error_output, value)),
-            _ => None,
+        Some(self.convert(value, part))
+    }
+
+    /// The members of objects that are read by name, and no others: an input may be large.
+    fn convert(&self, value: &'s Value, part: &Part) -> JValue {
+        match value {
+            Value::Object(members) if !part.whole => {
+                let read = part.members.iter().filter_map(|(name, part)| {
+                    Some((name.clone(), self.convert(members.get(name)?, part)))
+                });
+                JValue::object(read.collect())
+            }
+            Value::Object(_) | Value::Array(_) => {
+                let mut converted = self.converted.borrow_mut();
+                if let Some((_, known)) = converted.iter().find(|(at, _)| std::ptr::eq(*at, value))
+                {
+                    return known.clone();
+                }
+                let made = JValue::from(value);
+                converted.push((value, made.clone()));
+                made
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                JValue::from(value)
+            }
         }
     }
 }

@@ -8,10 +8,8 @@ pub struct References {
     /// Variables that the expression does not bind itself, without `$`, each once, in the order read.
     /// `states` is not among them.
     pub variables: Vec<String>,
-    /// Members of `$states` that are read by name.
-    pub states: Vec<String>,
-    /// `$states` is read as a whole.
-    pub all_states: bool,
+    /// What is read of `$states`.
+    pub states: Part,
     /// Functions that AWS adds, changes or takes away, as far as they are named.
     pub functions: Vec<String>,
     /// A symbol of a newer JSONata than AWS's.
@@ -20,10 +18,37 @@ pub struct References {
     pub unsupported: Vec<String>,
 }
 
+/// What is read of a value: all of it, or members by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// All of it.
+    pub whole: bool,
+    /// Members, each once, in the order read.
+    pub members: Vec<(String, Part)>,
+}
+
+impl Part {
+    /// All of a value.
+    pub const WHOLE: Part = Part { whole: true, members: Vec::new() };
+
+    fn member(&mut self, name: &str) -> &mut Part {
+        let place = self.members.iter().position(|(known, _)| known == name);
+        let place = place.unwrap_or_else(|| {
+            self.members.push((name.to_owned(), Part::default()));
+            self.members.len() - 1
+        });
+        &mut self.members[place].1
+    }
+}
+
 impl References {
     pub(super) fn of(program: &AstNode) -> References {
-        let mut walk = Walk { found: References::default(), bound: Vec::new() };
+        let mut walk = Walk { found: References::default(), bound: Vec::new(), parents: false };
         walk.node(program, true);
+        if walk.parents {
+            // `%` leads from a value back to what is around it.
+            walk.found.states.members.iter_mut().for_each(|(_, part)| part.whole = true);
+        }
         walk.found
     }
 }
@@ -32,6 +57,8 @@ struct Walk {
     found: References,
     /// Names bound by the expression itself, innermost last.
     bound: Vec<String>,
+    /// There is a `%`.
+    parents: bool,
 }
 
 impl Walk {
@@ -50,8 +77,8 @@ impl Walk {
             | AstNode::Placeholder
             | AstNode::Regex { .. }
             | AstNode::Wildcard
-            | AstNode::Descendant
-            | AstNode::Parent(_) => {}
+            | AstNode::Descendant => {}
+            AstNode::Parent(_) => self.parents = true,
             AstNode::Name(name) => {
                 if top {
                     self.unsupported(format!(
@@ -155,26 +182,25 @@ impl Walk {
     /// Only the first step is evaluated with what is outside of the path.
     fn path(&mut self, steps: &[PathStep], top: bool) {
         let length = self.bound.len();
-        let member = match steps {
-            [first, second, ..]
-                if first.stages.is_empty()
-                    && matches!(&first.node, AstNode::Variable(name) if name == "states")
-                    && !self.bound.iter().any(|bound| bound == "states") =>
-            {
-                match &second.node {
-                    AstNode::Name(member) => Some(member),
-                    _ => None,
+        let of_states = matches!(steps, [first, second, ..]
+            if first.stages.is_empty()
+                && matches!(&first.node, AstNode::Variable(name) if name == "states")
+                && matches!(&second.node, AstNode::Name(_))
+                && !self.bound.iter().any(|bound| bound == "states"));
+        if of_states {
+            // By name after name, until something is done with what was found.
+            let mut part = &mut self.found.states;
+            for step in &steps[1..] {
+                let AstNode::Name(name) = &step.node else { break };
+                part = part.member(name);
+                if !is_plain(step) {
+                    break;
                 }
             }
-            _ => None,
-        };
-        if let Some(member) = member
-            && !self.found.states.contains(member)
-        {
-            self.found.states.push(member.clone());
+            part.whole = true;
         }
         for (place, step) in steps.iter().enumerate() {
-            if place > 0 || member.is_none() {
+            if place > 0 || !of_states {
                 self.node(&step.node, top && place == 0);
             }
             self.bound.extend(step.focus.iter().chain(&step.index_var).cloned());
@@ -194,7 +220,7 @@ impl Walk {
             return;
         }
         if name == "states" {
-            self.found.all_states = true;
+            self.found.states.whole = true;
             return;
         }
         if is_builtin(name) {
@@ -217,6 +243,11 @@ impl Walk {
             self.found.unsupported.push(message);
         }
     }
+}
+
+/// Nothing is done at the step but to go on.
+fn is_plain(step: &PathStep) -> bool {
+    step.stages.is_empty() && step.focus.is_none() && step.index_var.is_none()
 }
 
 /// Functions that are AWS's own, or otherwise than in plain JSONata.
@@ -298,3 +329,43 @@ const BUILTINS: [&str; 69] = [
     "uppercase",
     "uuid",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jsonata::Jsonata;
+
+    /// `input(order(id *) note *)`; `*` is all of it.
+    fn shown(part: &Part) -> String {
+        let members = part.members.iter().map(|(name, part)| format!("{name}{}", shown(part)));
+        let members: Vec<String> = members.collect();
+        let whole = if part.whole { " *" } else { "" };
+        if members.is_empty() {
+            whole.to_owned()
+        } else {
+            format!("({}){whole}", members.join(" "))
+        }
+    }
+
+    #[test]
+    fn what_is_read_is_known_as_far_as_names_lead() {
+        for (expression, reads) in [
+            ("1", ""),
+            ("$states.input.order.id", "(input(order(id *)))"),
+            ("$states.input.a.b + $states.input.a.c", "(input(a(b * c *)))"),
+            ("$states.input.a.b & $string($states.input.a)", "(input(a(b *) *))"),
+            ("$states.input.lines[price > 1].sku", "(input(lines *))"),
+            ("$states.input.lines#$i.sku", "(input(lines *))"),
+            ("$states.input.(a.b)", "(input *)"),
+            ("$states.input.a.%.b", "(input(a *) *)"),
+            ("$states.input.*.b", "(input *)"),
+            ("$states.result", "(result *)"),
+            ("$states", " *"),
+            ("$states[0].input", " *"),
+            ("($states := {}; $states.input.a)", ""),
+        ] {
+            let compiled = Jsonata::compile(expression).unwrap();
+            assert_eq!(shown(&compiled.references().states), reads, "{expression}");
+        }
+    }
+}

@@ -12,7 +12,7 @@ use jsonata::value::JValue;
 use serde_json::{Map, Number, Value};
 
 use super::plain::{Bounds, Failure};
-use super::{References, Session, functions};
+use super::{Part, References, Session, functions};
 use crate::Moment;
 
 /// AWS's bound on nesting.
@@ -43,10 +43,13 @@ pub(super) fn in_state(
     let scope = session.scope;
     let mut context = Context::new();
     let mut states = IndexMap::new();
-    for name in ["input", "context", "result", "errorOutput"] {
-        let read = references.all_states || references.states.iter().any(|member| member == name);
-        if read && let Some(value) = session.member(name) {
-            states.insert(name.to_owned(), value);
+    if references.states.whole {
+        for name in ["input", "context", "result", "errorOutput"] {
+            states.extend(session.member(name, &Part::WHOLE).map(|value| (name.to_owned(), value)));
+        }
+    } else {
+        for (name, part) in &references.states.members {
+            states.extend(session.member(name, part).map(|value| (name.clone(), value)));
         }
     }
     context.bind("states".to_owned(), JValue::object(states));

@@ -349,7 +349,7 @@ impl Reader {
 
     /// `$states` has four members, and `result` and `errorOutput` exist in some fields only.
     fn states_members(&mut self, expression: &Jsonata, location: &str, within: &Within) {
-        for member in &expression.references().states {
+        for (member, _) in &expression.references().states.members {
             let exists = match member.as_str() {
                 "result" => within.result,
                 "errorOutput" => within.error_output,

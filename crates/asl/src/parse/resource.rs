@@ -142,11 +142,10 @@ impl Reader {
                     Pattern::TaskToken => *token,
                 }
         });
-        if !possible || call.is_empty() {
+        if !possible {
+            // It is understood all the same: a definition that was stored may hold it.
             self.schema(unrecognized(text), place);
-            return None;
-        }
-        if self.options.express && pattern != Pattern::RequestResponse {
+        } else if self.options.express && pattern != Pattern::RequestResponse {
             let shown = if pattern == Pattern::TaskToken { ".waitForTaskToken" } else { ".sync" };
             self.schema(
                 format!("Express state machine does not support '{shown}' service integration"),
