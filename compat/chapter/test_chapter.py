@@ -126,6 +126,25 @@ def predict(endpoint, rows):
     return [float(value) for value in text.replace("\n", ",").split(",") if value]
 
 
+def traffic(endpoint):
+    """What CloudWatch counts of an endpoint: sums of the last hour, by metric."""
+    client = boto3.client("cloudwatch")
+    listed = client.list_metrics(
+        Namespace="AWS/SageMaker", Dimensions=[{"Name": "EndpointName", "Value": endpoint}]
+    )["Metrics"]
+    now = time.time()
+    counted = {}
+    for metric in listed:
+        dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
+        assert dimensions == {"EndpointName": endpoint, "VariantName": "AllTraffic"}
+        points = client.get_metric_statistics(
+            **metric, StartTime=now - 1800, EndTime=now + 1800, Period=3600, Statistics=["Sum", "SampleCount"]
+        )["Datapoints"]
+        assert len(points) == 1
+        counted[metric["MetricName"]] = {name: points[0][name] for name in ("Sum", "SampleCount", "Unit")}
+    return counted
+
+
 def error(rows, predictions):
     return (sum((float(row[0]) - guess) ** 2 for row, guess in zip(rows, predictions)) / len(rows)) ** 0.5
 
@@ -197,6 +216,18 @@ def test_the_chapter_in_its_order(server, dataset, capsys):
     assert abs(error(chapter.held_out, predictions) - metrics["validation:rmse"]) < 0.01
     constant = [sum(float(row[0]) for row in chapter.held_out) / len(chapter.held_out)] * len(chapter.held_out)
     assert error(chapter.held_out, predictions) < error(chapter.held_out, constant) / 2
+
+    runtime = boto3.client("sagemaker-runtime")
+    with pytest.raises(runtime.exceptions.ModelError) as refused:
+        runtime.invoke_endpoint(EndpointName=inputs["EndpointName"], ContentType="text/csv", Body="no number")
+    assert 400 <= refused.value.response["OriginalStatusCode"] < 500
+    counted = traffic(inputs["EndpointName"])
+    assert counted["Invocations"] == {"Sum": 2, "SampleCount": 2, "Unit": "None"}
+    assert counted["Invocation4XXErrors"] == {"Sum": 1, "SampleCount": 2, "Unit": "None"}
+    assert counted["Invocation5XXErrors"] == {"Sum": 0, "SampleCount": 2, "Unit": "None"}
+    for latency in ("ModelLatency", "OverheadLatency"):
+        assert counted[latency]["SampleCount"] == 2 and counted[latency]["Unit"] == "Microseconds"
+    assert counted["ModelLatency"]["Sum"] > 0
 
     client.delete_endpoint(EndpointName=inputs["EndpointName"])
     client.delete_endpoint_config(EndpointConfigName=inputs["ModelName"])

@@ -132,6 +132,43 @@ def test_an_endpoint_predicts(console, trained, chapter, dataset):
     assert shown == pytest.approx(expected)
 
 
+def test_what_an_endpoint_is_asked_is_charted_while_it_is_asked(console, trained, chapter, dataset):
+    import test_chapter
+
+    name = chapter.names["EndpointName"]
+    page = console.go(page_of("endpoints", name))
+    chart = page.get_by_role("img", name=re.compile("^Requests a minute"))
+
+    test_chapter.predict(name, dataset[1][:1])
+    expect(chart).to_contain_text("invocations")
+    expect(page.get_by_role("img", name=re.compile("^Average latency in milliseconds.*model.*overhead"))).to_be_visible()
+    with pytest.raises(Exception, match="ModelError|Received client error"):
+        boto3.client("sagemaker-runtime").invoke_endpoint(EndpointName=name, ContentType="text/csv", Body="no number")
+    # Nobody reloads.
+    expect(chart).to_contain_text("refused (4XX)")
+
+
+def test_a_job_is_followed_line_by_line_until_it_is_over(console, chapter):
+    chapter.workflow.create()
+    import test_chapter
+
+    names = test_chapter.names()
+    execution = chapter.workflow.execute(inputs=names)
+    page = console.go(page_of("executions", execution.execution_arn))
+    console.state("Train Step").click()
+    asked = []
+    page.on("request", lambda request: asked.append(request.headers.get("x-amz-target", "")))
+    log = page.get_by_role("table", name=f"Log of {names['JobName']}")
+    expect(log).to_contain_text("[0]")
+    rounds = int(chapter.estimator.hyperparameters()["num_round"])
+    log.evaluate("table => { table.scrollTop = table.scrollHeight; }")
+    stages = page.get_by_role("list", name="Stages of the job")
+    expect(stages.get_by_text("Completed")).to_be_visible(timeout=60_000)
+    expect(page.locator(f'[aria-label="Log of {names["JobName"]}"]')).to_have_attribute(
+        "aria-rowcount", re.compile(rf"^({'|'.join(str(rounds + more) for more in range(60))})$"))
+    assert any(target.endswith("GetLogEvents") for target in asked)
+
+
 def test_a_run_that_fails_is_red_says_why_and_is_redriven_to_green(console, server):
     bucket = fresh("late-bucket")
     machine = create({"StartAt": "Greet", "States": {

@@ -15,18 +15,18 @@ export interface Query<T> {
 export interface Options {
   /** Whether a change concerns the answer. */
   on?: (change: Change) => boolean;
-  /** Also every so many milliseconds, for what no change is told of. */
-  every?: number | undefined;
+  /** At least so many milliseconds lie between two questions. */
+  rest?: number;
 }
 
-/** At least so long lies between two questions of the same kind. */
-const PAUSE = 300;
+/** … unless it says otherwise. */
+const REST = 300;
 
 /** The answer to `ask`; `key` says what is asked, and null that nothing is. */
 export function useQuery<T>(
   key: string | null,
   ask: (signal: AbortSignal) => Promise<T>,
-  { on, every }: Options = {},
+  { on, rest = REST }: Options = {},
 ): Query<T> {
   const [kept, setKept] = useState<{ key: string | null; data?: T; error?: Error }>({ key: null });
   const [session, setSession] = useState(0);
@@ -67,7 +67,7 @@ export function useQuery<T>(
     };
     const soon = () => {
       if (busy) wanted = true;
-      else timer ??= setTimeout(run, Math.max(0, last + PAUSE - Date.now()));
+      else timer ??= setTimeout(run, Math.max(0, last + rest - Date.now()));
     };
     again.current = soon;
     void run();
@@ -76,14 +76,12 @@ export function useQuery<T>(
       const { on } = latest.current;
       if (changes === 'everything' || (on && changes.some(on))) soon();
     });
-    const interval = every === undefined ? undefined : setInterval(soon, every);
     return () => {
       controller.abort();
       forget();
       clearTimeout(timer);
-      clearInterval(interval);
     };
-  }, [key, session, every]);
+  }, [key, session, rest]);
 
   const reload = useCallback(() => again.current(), []);
   const current = kept.key === key ? kept : { key };

@@ -3,9 +3,11 @@
 import { useState } from 'react';
 
 import { call, send } from '../api/call';
-import { useQuery } from '../api/query';
+import { METRICS_REST, counted, metrics, timeOfDay } from '../api/metrics';
+import { of, useQuery } from '../api/query';
 import type { Endpoint as Described } from '../api/types';
-import { Link, go, to } from '../router';
+import { go } from '../router';
+import { Chart } from '../ui/chart';
 import { count, dateTime, duration } from '../ui/format';
 import {
   Arn,
@@ -18,60 +20,29 @@ import {
   Status,
   Table,
   TextArea,
-  TextField,
   useAction,
   useAnnounce,
 } from '../ui/parts';
 import { LogTail, useLog } from './LogTail';
+import { type Kind, ResourceList } from './ResourceList';
 
-const on = (change: { service: string }) => change.service === 'sagemaker';
+const ENDPOINTS: Kind<Described> = {
+  title: 'Endpoints',
+  one: 'endpoint',
+  page: 'endpoints',
+  operation: 'ListEndpoints',
+  member: 'Endpoints',
+  name: (endpoint) => endpoint.EndpointName,
+  columns: [
+    ['Status', (endpoint) => <Status of={endpoint.EndpointStatus} />],
+    ['Created', (endpoint) => dateTime(endpoint.CreationTime)],
+    ['Changed', (endpoint) => dateTime(endpoint.LastModifiedTime)],
+  ],
+  statuses: ['InService', 'Creating', 'Updating', 'Deleting', 'Failed'],
+};
 
 export function Endpoints() {
-  const [search, setSearch] = useState('');
-  const endpoints = useQuery(
-    `endpoints ${search}`,
-    (signal) =>
-      call<{ Endpoints: Described[]; NextToken?: string }>(
-        'sagemaker',
-        'ListEndpoints',
-        { MaxResults: 100, ...(search.trim() ? { NameContains: search.trim() } : {}) },
-        signal,
-      ),
-    { on },
-  );
-  return (
-    <>
-      <PageHead title="Endpoints" />
-      <Panel title="All endpoints">
-        <TextField label="Name contains" type="search" value={search} onChange={setSearch} />
-        <Shown query={endpoints}>
-          {({ Endpoints, NextToken }) => (
-            <>
-              <Table
-                label="Endpoints"
-                head={['Name', 'Status', 'Created', 'Changed']}
-                empty={<p>{search ? 'No name contains this.' : 'No endpoint yet.'}</p>}
-              >
-                {Endpoints.map((endpoint) => (
-                  <tr key={endpoint.EndpointName}>
-                    <th scope="row">
-                      <Link to={to('endpoints', endpoint.EndpointName)}>{endpoint.EndpointName}</Link>
-                    </th>
-                    <td>
-                      <Status of={endpoint.EndpointStatus} />
-                    </td>
-                    <td>{dateTime(endpoint.CreationTime)}</td>
-                    <td>{dateTime(endpoint.LastModifiedTime)}</td>
-                  </tr>
-                ))}
-              </Table>
-              {NextToken && <p className="quiet">These are the latest hundred; search for the others.</p>}
-            </>
-          )}
-        </Shown>
-      </Panel>
-    </>
-  );
+  return <ResourceList of={ENDPOINTS} />;
 }
 
 export function Endpoint({ name }: { name: string }) {
@@ -80,9 +51,9 @@ export function Endpoint({ name }: { name: string }) {
   const endpoint = useQuery(
     `endpoint ${name}`,
     (signal) => call<Described>('sagemaker', 'DescribeEndpoint', { EndpointName: name }, signal),
-    { on },
+    { on: of('sagemaker') },
   );
-  const log = useLog(`/aws/sagemaker/Endpoints/${name}`, '', endpoint.data?.EndpointStatus === 'InService');
+  const log = useLog(`/aws/sagemaker/Endpoints/${name}`, '');
   return (
     <>
       <PageHead
@@ -122,6 +93,12 @@ export function Endpoint({ name }: { name: string }) {
             <Panel title="Try it">
               <TryIt name={name} ready={endpoint.EndpointStatus === 'InService'} />
             </Panel>
+            <Panel title="Traffic of the last three hours">
+              <Traffic
+                name={endpoint.EndpointName}
+                variants={(endpoint.ProductionVariants ?? []).map((variant) => variant.VariantName)}
+              />
+            </Panel>
             <Panel title="Log">
               <LogTail query={log} label={`Log of ${name}`} />
             </Panel>
@@ -144,6 +121,50 @@ export function Endpoint({ name }: { name: string }) {
         </Dialog>
       )}
     </>
+  );
+}
+
+/** What it was asked, minute by minute, and how long the answers took; from CloudWatch. */
+function Traffic({ name, variants }: { name: string; variants: string[] }) {
+  const several = variants.length > 1;
+  const traffic = useQuery(
+    variants.length === 0 ? null : `traffic ${name} ${variants.join(' ')}`,
+    async (signal) => {
+      const asked = variants.flatMap((variant) => {
+        const dimensions = { EndpointName: name, VariantName: variant };
+        const of = (word: string) => (several ? `${variant}: ${word}` : word);
+        return [
+          { label: of('invocations'), metric: 'Invocations', statistic: 'Sum' as const, dimensions },
+          { label: of('refused (4XX)'), metric: 'Invocation4XXErrors', statistic: 'Sum' as const, dimensions },
+          { label: of('failed (5XX)'), metric: 'Invocation5XXErrors', statistic: 'Sum' as const, dimensions },
+          { label: of('model'), metric: 'ModelLatency', statistic: 'Average' as const, dimensions, scale: 0.001 },
+          { label: of('overhead'), metric: 'OverheadLatency', statistic: 'Average' as const, dimensions, scale: 0.001 },
+        ];
+      });
+      const series = await metrics('AWS/SageMaker', 3 * 3600, asked, signal);
+      const is = (index: number, from: number, to: number) => index % 5 >= from && index % 5 < to;
+      return {
+        counts: counted(series.filter((_, index) => is(index, 0, 3))),
+        times: series.filter(({ points }, index) => is(index, 3, 5) && points.length > 0),
+      };
+    },
+    { on: of('cloudwatch'), rest: METRICS_REST },
+  );
+  return (
+    <Shown query={traffic}>
+      {({ counts, times }) =>
+        counts.length === 0 ? (
+          <p className="quiet">Nobody has asked it in this time.</p>
+        ) : (
+          <>
+            <h3>Requests a minute</h3>
+            <Chart title="Requests a minute" series={counts} x={timeOfDay} from={0} />
+            <h3>Latency in milliseconds</h3>
+            <Chart title="Average latency in milliseconds" series={times} x={timeOfDay} from={0} />
+          </>
+        )
+      }
+    </Shown>
   );
 }
 

@@ -36,7 +36,7 @@ function Training({ name }: { name: string }) {
     { on: (change) => change.service === 'sagemaker' && (change.arn?.endsWith(`/${name.toLowerCase()}`) ?? true) },
   );
   const busy = job.data?.TrainingJobStatus === 'InProgress' || job.data?.TrainingJobStatus === 'Stopping';
-  const log = useLog('/aws/sagemaker/TrainingJobs', `${name}/`, busy);
+  const log = useLog('/aws/sagemaker/TrainingJobs', `${name}/`);
   const series = useMemo(() => metricsOf(log.data ?? []), [log.data]);
   const now = useNow(busy);
   return (
@@ -97,7 +97,7 @@ function Transform({ name }: { name: string }) {
     (signal) => call<TransformJob>('sagemaker', 'DescribeTransformJob', { TransformJobName: name }, signal),
     { on: (change) => change.service === 'sagemaker' && (change.arn?.endsWith(`/${name.toLowerCase()}`) ?? true) },
   );
-  const log = useLog('/aws/sagemaker/TransformJobs', `${name}/`, job.data?.TransformJobStatus === 'InProgress');
+  const log = useLog('/aws/sagemaker/TransformJobs', `${name}/`);
   return (
     <Shown query={job}>
       {(job) => (

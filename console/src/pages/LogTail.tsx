@@ -3,6 +3,7 @@
 import { useRef } from 'react';
 
 import { ApiError, call } from '../api/call';
+import type { Change } from '../api/changes';
 import { type Query, useQuery } from '../api/query';
 import { nameOf } from '../ui/format';
 import { Shown } from '../ui/parts';
@@ -15,11 +16,16 @@ export interface LogLine {
 
 const LINES_MAX = 20_000;
 
-/** The lines of the first stream of a group (with this prefix); looked at again while it is written. */
-export function useLog(group: string, prefix: string, live: boolean): Query<LogLine[]> {
+/** Whether lines were written to a group, or a stream was made in it. */
+export function ofGroup(group: string): (change: Change) => boolean {
+  return ({ service, arn }) => service === 'logs' && (arn === undefined || arn.endsWith(`:log-group:${group}`));
+}
+
+/** The lines of the first stream of a group (with this prefix), followed. */
+export function useLog(group: string, prefix: string): Query<LogLine[]> {
   const kept = useRef<{ of: string; lines: LogLine[]; stream?: string; token?: string }>({ of: '', lines: [] });
   return useQuery(
-    `log ${group} ${prefix} ${live}`,
+    `log ${group} ${prefix}`,
     async (signal) => {
       const of = `${group} ${prefix}`;
       if (kept.current.of !== of) kept.current = { of, lines: [] };
@@ -51,7 +57,7 @@ export function useLog(group: string, prefix: string, live: boolean): Query<LogL
       }
       return [...state.lines];
     },
-    live ? { every: 1000 } : {},
+    { on: ofGroup(group) },
   );
 }
 

@@ -7,7 +7,7 @@ import { useQuery } from '../api/query';
 import { Link, to } from '../router';
 import { bytes, count, dateTime } from '../ui/format';
 import { PageHead, Panel, Shown, Table, TextField, useRested } from '../ui/parts';
-import { LogLines, type LogLine } from './LogTail';
+import { LogLines, type LogLine, ofGroup } from './LogTail';
 
 interface Group {
   logGroupName: string;
@@ -119,7 +119,7 @@ export function LogGroup({ group }: { group: string }) {
       } while (nextToken !== undefined && lines.length < LINES_MAX);
       return { lines, more: nextToken !== undefined };
     },
-    live ? { every: 2000 } : {},
+    live ? { on: ofGroup(group) } : {},
   );
   return (
     <>

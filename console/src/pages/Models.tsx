@@ -1,58 +1,25 @@
 // Models.
 
-import { useState } from 'react';
-
 import { call } from '../api/call';
-import { useQuery } from '../api/query';
+import { of, useQuery } from '../api/query';
 import { Link, to } from '../router';
 import { dateTime } from '../ui/format';
-import { Arn, Code, Facts, PageHead, Panel, Shown, Table, TextField } from '../ui/parts';
+import { Arn, Code, Facts, PageHead, Shown } from '../ui/parts';
 import { S3Link } from './JobDetail';
+import { type Kind, ResourceList } from './ResourceList';
 
-const on = (change: { service: string }) => change.service === 'sagemaker';
+const MODELS: Kind<{ ModelName: string; CreationTime: number }> = {
+  title: 'Models',
+  one: 'model',
+  page: 'models',
+  operation: 'ListModels',
+  member: 'Models',
+  name: (model) => model.ModelName,
+  columns: [['Created', (model) => dateTime(model.CreationTime)]],
+};
 
 export function Models() {
-  const [search, setSearch] = useState('');
-  const models = useQuery(
-    `models ${search}`,
-    (signal) =>
-      call<{ Models: { ModelName: string; CreationTime: number }[]; NextToken?: string }>(
-        'sagemaker',
-        'ListModels',
-        { MaxResults: 100, ...(search.trim() ? { NameContains: search.trim() } : {}) },
-        signal,
-      ),
-    { on },
-  );
-  return (
-    <>
-      <PageHead title="Models" />
-      <Panel title="All models">
-        <TextField label="Name contains" type="search" value={search} onChange={setSearch} />
-        <Shown query={models}>
-          {({ Models, NextToken }) => (
-            <>
-              <Table
-                label="Models"
-                head={['Name', 'Created']}
-                empty={<p>{search ? 'No name contains this.' : 'No model yet.'}</p>}
-              >
-                {Models.map((model) => (
-                  <tr key={model.ModelName}>
-                    <th scope="row">
-                      <Link to={to('models', model.ModelName)}>{model.ModelName}</Link>
-                    </th>
-                    <td>{dateTime(model.CreationTime)}</td>
-                  </tr>
-                ))}
-              </Table>
-              {NextToken && <p className="quiet">These are the latest hundred; search for the others.</p>}
-            </>
-          )}
-        </Shown>
-      </Panel>
-    </>
-  );
+  return <ResourceList of={MODELS} />;
 }
 
 interface Described {
@@ -66,7 +33,7 @@ export function Model({ name }: { name: string }) {
   const model = useQuery(
     `model ${name}`,
     (signal) => call<Described>('sagemaker', 'DescribeModel', { ModelName: name }, signal),
-    { on },
+    { on: of('sagemaker') },
   );
   return (
     <>

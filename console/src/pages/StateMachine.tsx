@@ -3,12 +3,13 @@
 import { useCallback, useState } from 'react';
 
 import { call, pages } from '../api/call';
+import { METRICS_REST, counted, metrics, timeOfDay } from '../api/metrics';
 import { of, useQuery } from '../api/query';
 import type { ExecutionItem, StateMachineDetail } from '../api/types';
 import { Graph } from '../graph/Graph';
 import { picture } from '../graph/picture';
 import { Link, go, setParameter, to, useLocation } from '../router';
-import { Chart, type Series } from '../ui/chart';
+import { Chart } from '../ui/chart';
 import { dateTime, duration } from '../ui/format';
 import {
   Arn,
@@ -247,49 +248,31 @@ const METRICS = [
 
 /** How many executions began and ended, minute by minute, and how long they took; from CloudWatch. */
 function Metrics({ arn }: { arn: string }) {
-  const metrics = useQuery(
+  const shown = useQuery(
     `metrics ${arn}`,
     async (signal) => {
-      const now = Math.floor(Date.now() / 1000);
-      const ask = async (MetricName: string, statistic: 'Sum' | 'Average'): Promise<Series> => {
-        const { Datapoints } = await call<{ Datapoints: { Timestamp: number; Sum?: number; Average?: number }[] }>(
-          'monitoring',
-          'GetMetricStatistics',
-          {
-            Namespace: 'AWS/States',
-            MetricName,
-            Dimensions: [{ Name: 'StateMachineArn', Value: arn }],
-            StartTime: now - 3 * 3600,
-            EndTime: now + 60,
-            Period: 60,
-            Statistics: [statistic],
-          },
-          signal,
-        );
-        const points = Datapoints.map((point): [number, number] => [point.Timestamp, point[statistic] ?? 0]);
-        return { name: MetricName, points: points.sort((a, b) => a[0] - b[0]) };
-      };
-      const [time, ...counts] = await Promise.all([
-        ask('ExecutionTime', 'Average'),
-        ...METRICS.map((name) => ask(name, 'Sum')),
-      ]);
-      return { time: [time!], counts: counts.filter(({ points }) => points.some(([, count]) => count > 0)) };
+      const dimensions = { StateMachineArn: arn };
+      const asked = [
+        { label: 'ExecutionTime', metric: 'ExecutionTime', statistic: 'Average' as const, dimensions },
+        ...METRICS.map((metric) => ({ label: metric, metric, statistic: 'Sum' as const, dimensions })),
+      ];
+      const [time, ...counts] = await metrics('AWS/States', 3 * 3600, asked, signal);
+      return { time: [time!], counts: counted(counts) };
     },
-    { every: 10_000 },
+    { on: of('stepfunctions', arn.replace(':stateMachine:', ':execution:')), rest: METRICS_REST },
   );
-  const x = (seconds: number) => new Date(seconds * 1000).toLocaleTimeString();
   return (
     <Panel title="Metrics of the last three hours">
-      <Shown query={metrics}>
+      <Shown query={shown}>
         {({ time, counts }) =>
           counts.length === 0 ? (
             <p className="quiet">No execution in this time.</p>
           ) : (
             <>
               <h3>Executions a minute</h3>
-              <Chart title="Executions a minute" series={counts} x={x} />
+              <Chart title="Executions a minute" series={counts} x={timeOfDay} from={0} />
               <h3>Execution time in milliseconds</h3>
-              <Chart title="Average execution time in milliseconds" series={time} x={x} />
+              <Chart title="Average execution time in milliseconds" series={time} x={timeOfDay} from={0} />
             </>
           )
         }

@@ -17,16 +17,20 @@ export function Chart({
   title,
   series,
   x = (value) => String(Math.round(value)),
+  from,
 }: {
   title: string;
   series: Series[];
   x?: (value: number) => string;
+  /** Where the other axis begins; at the least value unless it says otherwise. */
+  from?: number;
 }) {
   const id = useId();
   const all = series.flatMap((one) => one.points);
   if (all.length === 0) return null;
   const [minX, maxX] = extent(all.map((point) => point[0]));
-  const [minY, maxY] = extent(all.map((point) => point[1]));
+  const [leastY, maxY] = extent(all.map((point) => point[1]));
+  const minY = Math.min(from ?? leastY, leastY);
   const across = (value: number) => LEFT + ((value - minX) / (maxX - minX || 1)) * (WIDTH - LEFT - 8);
   const down = (value: number) => 8 + (1 - (value - minY) / (maxY - minY || 1)) * (HEIGHT - BOTTOM - 16);
   const told = series

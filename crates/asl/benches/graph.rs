@@ -33,7 +33,7 @@ fn machine(count: usize) -> String {
     Value::to_string(&json!({"StartAt": name(0), "States": states}))
 }
 
-#[divan::bench(args = [3, 30, 300, 1_000], max_time = 2)]
+#[divan::bench(args = [3, 30, 300, 1_000, 3_000, 10_000], max_time = 2)]
 fn svg(bencher: divan::Bencher, count: usize) {
     let definition = machine(count);
     bencher.bench(|| Graph::read(&definition).svg(Theme::Auto));

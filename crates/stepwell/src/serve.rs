@@ -112,6 +112,7 @@ impl Server {
             let export = observe::export(context.clone(), ended, exporter);
             parts.spawn(until(shutdown.clone(), export));
         }
+        parts.spawn(until(shutdown.clone(), context.changes.watch_files()));
         parts.spawn(run_jobs(context.clone()));
         parts.spawn(keep_up(context.clone(), config.retention.clone(), shutdown.clone()));
         let (background, stop) = (context.clone(), shutdown.clone());
@@ -153,8 +154,8 @@ impl Server {
         self.shutdown.cancel();
         self.context.sagemaker.shut_down();
         while self.parts.join_next().await.is_some() {}
-        if let Err(error) = self.context.stepfunctions.write_metrics(&self.context).await {
-            tracing::warn!(%error, "the last metrics of executions could not be written");
+        if let Err(error) = services::cloudwatch::write_waiting(&self.context).await {
+            tracing::warn!(%error, "the last metrics could not be written");
         }
         // Behind everything that may have called.
         self.context.audit.end().await;

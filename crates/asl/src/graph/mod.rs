@@ -11,6 +11,7 @@
 //! assert!(graph.text(false).contains("Wait"));
 //! ```
 
+mod distributed;
 mod layout;
 mod mermaid;
 mod outline;
@@ -53,7 +54,8 @@ impl Graph {
     }
 
     /// With how far an execution of it has come.
-    pub fn with_progress(mut self, progress: Progress) -> Graph {
+    pub fn with_progress(mut self, mut progress: Progress) -> Graph {
+        distributed::tell(&self.body, &mut progress);
         self.progress = Some(progress);
         self
     }

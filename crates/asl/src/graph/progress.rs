@@ -16,6 +16,8 @@ pub struct Progress {
     frames: HashMap<FrameId, Frame>,
     states: BTreeMap<String, State>,
     taken: BTreeSet<(String, String, How)>,
+    /// Of states in Distributed Maps, whose journals are others'.
+    within: BTreeMap<String, Status>,
     start: Option<Timestamp>,
     end: Option<(Timestamp, Status)>,
 }
@@ -69,7 +71,7 @@ impl Status {
 }
 
 /// The iterations of a Map.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Iterations {
     /// All items.
     pub total: u64,
@@ -316,9 +318,27 @@ impl Progress {
         }
     }
 
+    /// The counts of the Map run that a Distributed Map waits for or has waited for.
+    pub(super) fn map_run(&self, id: &str) -> Option<Iterations> {
+        self.states.get(id)?.map_run.as_ref().map(|(_, counts)| *counts)
+    }
+
+    /// Tells of a state that no event of this journal is about.
+    pub(super) fn tell(&mut self, id: &str, status: Status) {
+        self.within.insert(id.to_owned(), status);
+    }
+
+    /// Tells of a transition that no event of this journal is about.
+    pub(super) fn tell_taken(&mut self, from: &str, to: Option<&str>) {
+        self.taken.insert((from.into(), to.unwrap_or_default().into(), How::Normally));
+    }
+
     /// What is known of the state with this id.
     pub(super) fn state(&self, id: &str) -> Seen {
-        let Some(state) = self.states.get(id) else { return Seen::default() };
+        let Some(state) = self.states.get(id) else {
+            let status = self.within.get(id).copied().unwrap_or_default();
+            return Seen { status, ..Seen::default() };
+        };
         let visits = || state.last.values();
         let status = visits().map(|visit| visit.status).max().unwrap_or_default();
         let mut iterations: Option<Iterations> = None;

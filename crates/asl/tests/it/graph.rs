@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use asl::graph::{Graph, Node, Picture, Progress, Status, Theme};
+use asl::graph::{Graph, Iterations, Node, Picture, Progress, Status, Theme};
 use asl::{Definition, Dice, Moment, Timestamp, Trigger};
 use expect_test::expect_file;
 use proptest::prelude::*;
@@ -26,6 +26,8 @@ struct Case {
     input: Option<Value>,
     answers: Option<HashMap<String, Vec<Answer>>>,
     stop_after: Option<f64>,
+    /// The counts of its Map runs, which no journal has.
+    map_run: Option<Iterations>,
 }
 
 #[test]
@@ -54,11 +56,28 @@ fn pictures_look_as_they_did() {
             continue;
         }
         let world = run(&definition, &case);
-        let graph = graph.with_progress(Progress::of(&world.journal)).at(world.now);
+        let mut progress = Progress::of(&world.journal);
+        for arn in progress.map_runs() {
+            progress.set_map_run(&arn, case.map_run.unwrap_or_default());
+        }
+        let graph = graph.with_progress(progress).at(world.now);
         expect_file![file("run.svg")].assert_eq(&graph.svg(Theme::Auto));
         expect_file![file("run.txt")].assert_eq(&graph.text(false));
         sound(&graph.picture());
     }
+}
+
+/// The drawing in the README is one of them.
+#[test]
+fn the_readme_shows_what_is_drawn() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let drawn = std::fs::read_to_string(root.join("tests/data/graph/loop.run.txt")).expect("it");
+    let readme = std::fs::read_to_string(root.join("../../README.md")).expect("the README");
+    let drawn = drawn.trim_end();
+    assert!(
+        readme.contains(&format!("```text\n{drawn}\n```")),
+        "README.md does not show tests/data/graph/loop.run.txt:\n{drawn}"
+    );
 }
 
 fn run(definition: &str, case: &Case) -> World {

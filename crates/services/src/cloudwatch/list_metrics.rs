@@ -54,7 +54,7 @@ pub(super) async fn list_metrics(
                 })
             })
     };
-    context.stepfunctions.write_metrics(context).await?;
+    super::write_waiting(context).await?;
     let mut found = METRICS.list(context, scan).await?;
     found.retain(|metric| matches(&metric.value));
     let next_token = found.get(PAGE).map(|metric| page::token(&metric.key));

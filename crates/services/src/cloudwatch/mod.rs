@@ -1,5 +1,6 @@
 //! CloudWatch metrics: datapoints as they were put, statistics made when they are asked for.
 
+mod by_minute;
 mod get_metric_data;
 mod get_metric_statistics;
 mod list_metrics;
@@ -9,6 +10,8 @@ mod statistics;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::{Batch, Expect, Scan};
+
+pub(crate) use by_minute::ByMinute;
 
 use crate::operation::operation;
 use crate::record::Table;
@@ -92,6 +95,15 @@ pub(crate) fn metric(namespace: &str, name: &str, dimensions: &[(&str, &str)]) -
     Metric { namespace: namespace.to_owned(), metric_name: name.to_owned(), dimensions }
 }
 
+/// Writes what is gathered by the minute: whoever reads metrics calls it first, and whoever stops.
+///
+/// # Errors
+/// The store's; then it waits on.
+pub async fn write_waiting(context: &Context) -> Result<(), Error> {
+    context.stepfunctions.write_metrics(context).await?;
+    context.sagemaker.traffic.write(context).await
+}
+
 /// Adds one datapoint to each of many metrics, by account and region, all in one commit.
 pub(crate) async fn put_all(
     context: &Context,
@@ -116,6 +128,7 @@ fn unit(metric: &Metric) -> &'static str {
     match (metric.namespace.as_str(), metric.metric_name.as_str()) {
         ("AWS/States", "ExecutionTime" | "ExpressExecutionBilledDuration") => "Milliseconds",
         ("AWS/States", _) => "Count",
+        ("AWS/SageMaker", "ModelLatency" | "OverheadLatency") => "Microseconds",
         _ => "None",
     }
 }
@@ -158,8 +171,8 @@ async fn points(
     start: i64,
     end: i64,
 ) -> Result<Vec<Point>, Error> {
-    if metric.namespace == "AWS/States" {
-        context.stepfunctions.write_metrics(context).await?;
+    if metric.namespace.starts_with("AWS/") {
+        write_waiting(context).await?;
     }
     let key = key(account, region, metric);
     // Points lie under the time of the last of their batch: earlier batches hold nothing of interest.

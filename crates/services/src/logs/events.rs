@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{bad_token, group_name, line, line::LogLine, on_file, streams};
-use crate::{Caller, Context, Error};
+use crate::{Caller, Context, Error, changes};
 
 /// Events and bytes of one page, as CloudWatch Logs bounds them.
 pub(super) const PAGE_EVENTS_MAX: usize = 10_000;
@@ -143,7 +143,9 @@ pub(super) async fn get_log_events(
     let limit = request.limit.unwrap_or(PAGE_EVENTS_MAX).min(PAGE_EVENTS_MAX);
     let (start, end) = (request.start_time.unwrap_or(0), request.end_time.unwrap_or(i64::MAX));
     let path = stream.value.path;
-    let (lines, at) = on_file(move || {
+    let read = path.clone();
+    let (lines, at, length) = on_file(move || {
+        let length = changes::length(&path);
         let mut lines: Vec<LogLine> = Vec::new();
         let mut bytes = 0;
         let mut want = |line: LogLine| {
@@ -176,9 +178,11 @@ pub(super) async fn get_log_events(
                 at
             }
         };
-        Ok((lines, at))
+        Ok((lines, at, length))
     })
     .await?;
+    let change = super::change(&caller.account, &caller.region, &group);
+    context.changes.tell_when_grown(&read, length, change);
     // At either end the token repeats: that is how a client sees that nothing new is there.
     let forward = lines.last().map_or(at, |line| line.end);
     let backward = lines.first().map_or(at, |line| line.start);

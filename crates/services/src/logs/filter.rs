@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::events::{PAGE_BYTES_MAX, PAGE_EVENTS_MAX};
 use super::filter_pattern::FilterPattern;
 use super::{bad_token, group_name, line, line::LogLine, no_stream, on_file, streams};
-use crate::{Caller, Context, Error, page};
+use crate::{Caller, Context, Error, changes, page};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -73,7 +73,9 @@ pub(super) async fn filter_log_events(
         let (path, name) = (stream.value.path, stream.value.name);
         let from = offsets.get(&name).copied().unwrap_or(0);
         let pattern = pattern.clone();
-        let lines = on_file(move || {
+        let read = path.clone();
+        let (lines, length) = on_file(move || {
+            let length = changes::length(&path);
             let (mut lines, mut bytes) = (Vec::new(), 0);
             line::read_forward(&path, from, |line| {
                 if start <= line.timestamp && line.timestamp < end && pattern.matches(&line.text) {
@@ -82,9 +84,11 @@ pub(super) async fn filter_log_events(
                 }
                 lines.len() <= limit && bytes <= PAGE_BYTES_MAX
             })?;
-            Ok(lines)
+            Ok((lines, length))
         })
         .await?;
+        let change = super::change(&caller.account, &caller.region, &group);
+        context.changes.tell_when_grown(&read, length, change);
         found.extend(lines.into_iter().map(|line| (name.clone(), line)));
     }
     // Stable: events of one stream keep their order.

@@ -12,6 +12,7 @@ mod streams;
 
 use serde::{Deserialize, Serialize};
 
+use crate::changes::Change;
 use crate::operation::operation;
 use crate::record::Table;
 use crate::{Caller, Context, Error, Service};
@@ -97,6 +98,12 @@ fn no_stream() -> Error {
 
 fn bad_token() -> Error {
     Error::new("InvalidParameterException", "The specified nextToken is invalid.")
+}
+
+/// What is told when lines are written to a group, or a stream is made in it.
+fn change(account: &str, region: &str, group: &str) -> Change {
+    let arn = crate::arn::arn("logs", region, account, &format!("log-group:{group}"));
+    Change::of("logs", account, region, &arn)
 }
 
 /// File work, off the threads that serve.

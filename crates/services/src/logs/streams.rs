@@ -38,6 +38,7 @@ pub async fn register_stream(
             })
             .await?;
     }
+    context.changes.send(super::change(account, region, group));
     Ok(())
 }
 
@@ -131,6 +132,7 @@ pub(super) async fn of_family(
         let path = own_path(context, &key);
         let stream = Stream { name, created_at: moment.now.0, path, owned: true };
         STREAMS.insert(context, &key, &stream).await?;
+        context.changes.send(super::change(account, region, group));
     }
 }
 

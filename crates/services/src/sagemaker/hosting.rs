@@ -82,6 +82,8 @@ impl Hosts {
 
 /// The processes of one deployment.
 pub struct Route {
+    /// The endpoint's name, as it was given when it was made.
+    pub endpoint: String,
     /// One for each production variant.
     pub servers: Vec<Arc<Server>>,
     in_flight: AtomicUsize,
@@ -307,7 +309,9 @@ async fn bring_up(
             }
         }
     }
-    Ok(Arc::new(Route { servers, in_flight: AtomicUsize::new(0), idle: Notify::new(), ended }))
+    let endpoint = endpoint.to_owned();
+    let (in_flight, idle) = (AtomicUsize::new(0), Notify::new());
+    Ok(Arc::new(Route { endpoint, servers, in_flight, idle, ended }))
 }
 
 async fn start_variant(
@@ -489,6 +493,7 @@ mod tests {
             })
         };
         Route {
+            endpoint: String::new(),
             servers: weights.iter().map(server).collect(),
             in_flight: AtomicUsize::new(0),
             idle: Notify::new(),

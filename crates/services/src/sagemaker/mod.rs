@@ -9,6 +9,7 @@ mod jobs;
 mod model;
 mod resource;
 mod tags;
+mod traffic;
 mod train;
 mod training_job;
 mod training_operations;
@@ -21,6 +22,7 @@ pub mod runner;
 
 pub use hosting::{Hosts, InFlight, Route, Server};
 pub use jobs::Outcome;
+pub use traffic::Invocation;
 pub use transform::Transform;
 
 use crate::integrations::Awaiting;

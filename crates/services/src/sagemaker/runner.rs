@@ -20,6 +20,7 @@ use super::endpoint::Endpoint;
 use super::hosting::Hosts;
 use super::job_spec::{self, Exit, Supervisor};
 use super::resource;
+use super::traffic::Traffic;
 use super::training_job::TrainingJob;
 use super::transform_job::TransformJob;
 use super::{hosting, train, transform};
@@ -61,6 +62,8 @@ pub struct Runner {
     pub capacity: Capacity,
     /// Endpoints that serve.
     pub hosts: Hosts,
+    /// What endpoints are asked.
+    pub traffic: Traffic,
     /// How endpoints' processes are asked.
     pub http: EndpointClient,
     slots: Arc<Semaphore>,
@@ -106,6 +109,7 @@ impl Runner {
             programs,
             capacity,
             hosts: Hosts::default(),
+            traffic: Traffic::default(),
             http: hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new())
                 .build_http(),
             slots: Arc::new(Semaphore::new(capacity.jobs.max(1))),

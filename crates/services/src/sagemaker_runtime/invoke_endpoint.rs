@@ -11,7 +11,7 @@ use hyper::body::{Frame, Incoming};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::sagemaker::{InFlight, Server, endpoint_key, endpoint_status};
+use crate::sagemaker::{InFlight, Invocation, Server, endpoint_key, endpoint_status};
 use crate::{Body, Caller, Context, Error, Input, Output};
 
 /// What an XGBoost container takes at most, and SageMaker with it: 6 MiB.
@@ -55,6 +55,7 @@ pub(super) async fn invoke_endpoint(
         (None, None) => futures::stream::empty().boxed(),
     };
     let key = endpoint_key(caller, &request.endpoint_name);
+    let mut invocation = Invocation::begin(context, caller);
     let hosts = &context.sagemaker.hosts;
     let route = match hosts.route(&key) {
         Some(route) => route,
@@ -74,8 +75,14 @@ pub(super) async fn invoke_endpoint(
         )));
     };
     let in_flight = InFlight::enter(&route);
-    let answer = ask(context, server, &request, body).await?;
+    invocation.send(&route, &server.variant);
+    let answer = ask(context, server, &request, body).await.inspect_err(|error| {
+        if error.code != UNAVAILABLE {
+            invocation.withdraw();
+        }
+    })?;
     let status = answer.status();
+    invocation.answered(status.as_u16());
     let header = |name: &str| {
         answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
@@ -95,7 +102,7 @@ pub(super) async fn invoke_endpoint(
     let bytes = frames.try_filter_map(|frame| async { Ok(frame.into_data().ok()) });
     let body: Body = bytes
         .inspect(move |_| {
-            let _ = &in_flight;
+            let _ = (&in_flight, &invocation);
         })
         .boxed();
     Ok(Output { members, body: Some(body) })
@@ -173,8 +180,10 @@ async fn refuse_unless_served(
     }
 }
 
+const UNAVAILABLE: &str = "ServiceUnavailable";
+
 fn unavailable(endpoint: &str, why: &str) -> Error {
-    Error::new("ServiceUnavailable", format!("The endpoint {endpoint} does not answer: {why}"))
+    Error::new(UNAVAILABLE, format!("The endpoint {endpoint} does not answer: {why}"))
         .with_status(503)
 }
 

@@ -12,11 +12,12 @@ use super::activities;
 use super::express::{self, Running};
 use super::watch::{Ended, OfEngine, StatusEvent, Watchers};
 use crate::changes::Changes;
+use crate::cloudwatch;
 use crate::{Context, Error};
 
 /// How long a failed step of the work rests before it is tried again.
 const REST: Duration = Duration::from_secs(1);
-/// How often metrics of executions are written.
+/// How often metrics are written.
 const METRICS_EVERY: Duration = Duration::from_secs(60);
 
 /// What waits to be done beside answering calls; [`run`] does it.
@@ -61,11 +62,8 @@ impl Background {
         self.watchers.log.write(context).await
     }
 
-    /// Writes the metrics of executions that wait: whoever reads metrics calls it first, and whoever stops.
-    ///
-    /// # Errors
-    /// The store's; then they wait on.
-    pub async fn write_metrics(&self, context: &Context) -> Result<(), Error> {
+    /// Writes the metrics of executions that wait.
+    pub(crate) async fn write_metrics(&self, context: &Context) -> Result<(), Error> {
         self.watchers.metrics.write(context).await
     }
 
@@ -129,8 +127,8 @@ async fn write_logs(context: Arc<Context>) {
 async fn write_metrics(context: Arc<Context>) {
     loop {
         tokio::time::sleep(METRICS_EVERY).await;
-        if let Err(error) = context.stepfunctions.write_metrics(&context).await {
-            tracing::warn!(%error, "metrics of executions could not be written; trying again");
+        if let Err(error) = cloudwatch::write_waiting(&context).await {
+            tracing::warn!(%error, "metrics could not be written; trying again");
         }
     }
 }

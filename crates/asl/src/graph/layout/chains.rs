@@ -1,8 +1,9 @@
 //! Cuts every line where it passes a layer, and gives labels layers of their own.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
-use super::{Graph, Kind, Layered, Size, Spacing, Vertex};
+use super::{Graph, Kind, Layered, Part, Path, Size, Spacing, Trunk, Vertex};
 
 /// So many cuts are made; what is longer then is drawn straight through. Only a definition made for it
 /// comes near.
@@ -11,8 +12,8 @@ const CUTS_MAX: usize = 60_000;
 /// How much more a line that goes on pulls than one that goes aside.
 const ONWARD: u32 = 6;
 
-/// Lines that share their way: to the same node, of the same kind.
-type Trunk = (usize, bool, bool);
+/// What lines that share their way have in common: the node they lead to, and their kind.
+type Look = (usize, bool, bool);
 
 pub(super) fn layers(graph: &Graph, back: &[bool], ranks: &[usize], spacing: &Spacing) -> Layered {
     let rank_count = ranks.iter().max().map_or(0, |rank| rank + 1);
@@ -43,7 +44,8 @@ pub(super) fn layers(graph: &Graph, back: &[bool], ranks: &[usize], spacing: &Sp
         layers: vec![Vec::new(); layer_count],
         above: Vec::new(),
         below: Vec::new(),
-        paths: vec![Vec::new(); graph.edges.len()],
+        paths: vec![None; graph.edges.len()],
+        trunks: Vec::new(),
         of_node: Vec::with_capacity(graph.nodes.len()),
     };
     // A line from a node to itself lies beside it.
@@ -60,35 +62,54 @@ pub(super) fn layers(graph: &Graph, back: &[bool], ranks: &[usize], spacing: &Sp
 
     // A column of the terminal.
     let line = Size { width: if spacing.whole { 1.0 } else { 0.0 }, height: 0.0 };
-    let mut trunks: HashMap<(Trunk, usize), usize> = HashMap::new();
+    let mut trunks: HashMap<Look, usize> = HashMap::new();
     let mut joined: HashMap<(usize, usize), (usize, usize)> = HashMap::new();
     for index in by_length(graph, ranks) {
-        let edge = &graph.edges[index];
+        let (edge, back) = (&graph.edges[index], back[index]);
         let (upper, lower) = oriented(index);
-        let (first, last) = (layer_of_rank[ranks[upper]], layer_of_rank[ranks[lower]]);
-        let label_layer = edge.label.map(|_| layer_of_rank[label_gap(index)] + 1);
-        let mut path = vec![layered.of_node[upper]];
-        for layer in first + 1..last {
-            let vertex = if Some(layer) == label_layer {
-                layered.add(Kind::Label, layer, edge.label.unwrap_or_default())
-            } else if layered.vertices.len() > CUTS_MAX + graph.nodes.len() {
-                continue;
+        // The layers in between.
+        let mut passed = layer_of_rank[ranks[upper]] + 1..layer_of_rank[ranks[lower]];
+        let mut path = Path {
+            upper: layered.of_node[upper],
+            label: None,
+            trunk: None,
+            lower: layered.of_node[lower],
+            back,
+        };
+        let label = edge.label.map(|size| (layer_of_rank[label_gap(index)] + 1, size));
+        if let Some((layer, size)) = label {
+            if back {
+                passed.end = layer;
             } else {
-                let trunk = (edge.to, edge.aside, back[index]);
-                *trunks
-                    .entry((trunk, layer))
-                    .or_insert_with(|| layered.add(Kind::Line, layer, line))
-            };
-            path.push(vertex);
-        }
-        path.push(layered.of_node[lower]);
-        for pair in path.windows(2) {
-            // A line that could not be cut is no neighbour.
-            if layered.vertices[pair[1]].layer == layered.vertices[pair[0]].layer + 1 {
-                layered.join(&mut joined, pair[0], pair[1], if edge.aside { 1 } else { ONWARD });
+                passed.start = layer + 1;
+                path.label = Some(layered.add(Kind::Label, layer, size));
             }
         }
-        layered.paths[index] = path;
+        let strength = if edge.aside { 1 } else { ONWARD };
+        if !passed.is_empty() {
+            let trunk = *trunks.entry((edge.to, edge.aside, back)).or_insert_with(|| {
+                layered.trunks.push(Trunk { back, cuts: Vec::new() });
+                layered.trunks.len() - 1
+            });
+            let cuts = passed.len();
+            let known = layered.trunks[trunk].cuts.len();
+            if layered.vertices.len() + cuts.saturating_sub(known) <= CUTS_MAX + graph.nodes.len() {
+                layered.grow(trunk, passed, line, &mut joined, strength);
+                path.trunk = Some((trunk, cuts));
+            }
+        }
+        if let Some((layer, size)) = label.filter(|_| back) {
+            path.label = Some(layered.add(Kind::Label, layer, size));
+        }
+        let parts: Vec<Part> = layered.parts(&path).collect();
+        for pair in parts.windows(2) {
+            let (upper, lower) = (layered.bottom(pair[0]), layered.top(pair[1]));
+            // A line that could not be cut is no neighbour.
+            if layered.touch(upper, lower) {
+                layered.join(&mut joined, upper, lower, strength);
+            }
+        }
+        layered.paths[index] = Some(path);
     }
     layered
 }
@@ -114,6 +135,34 @@ impl Layered {
         self.below.push(Vec::new());
         self.layers[layer].push(vertex);
         vertex
+    }
+
+    /// Has a trunk pass these layers too, which end at the node that it leads to.
+    fn grow(
+        &mut self,
+        trunk: usize,
+        passed: Range<usize>,
+        line: Size,
+        joined: &mut HashMap<(usize, usize), (usize, usize)>,
+        strength: u32,
+    ) {
+        let (known, back) = (self.trunks[trunk].cuts.len(), self.trunks[trunk].back);
+        if passed.len() <= known {
+            return;
+        }
+        let layers = match back {
+            true => passed.start + known..passed.end,
+            false => passed.start..passed.end - known,
+        };
+        let mut cuts: Vec<usize> = layers.map(|layer| self.add(Kind::Line, layer, line)).collect();
+        if !back {
+            cuts.reverse();
+        }
+        self.trunks[trunk].cuts.extend(cuts);
+        for place in known.max(1)..passed.len() {
+            let (upper, lower) = self.trunks[trunk].between(place);
+            self.join(joined, upper, lower, strength);
+        }
     }
 
     fn join(

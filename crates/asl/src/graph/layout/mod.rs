@@ -133,8 +133,86 @@ struct Layered {
     above: Vec<Vec<(usize, u32)>>,
     /// Neighbours in the layer below, and how strongly they pull.
     below: Vec<Vec<(usize, u32)>>,
-    /// The vertices of each edge from top to bottom; empty for an edge from a node to itself.
-    paths: Vec<Vec<usize>>,
+    /// The way of each edge; none for an edge from a node to itself.
+    paths: Vec<Option<Path>>,
+    trunks: Vec<Trunk>,
     /// The vertex of each node.
     of_node: Vec<usize>,
+}
+
+/// The way that lines to the same node share, as far as any of them goes. Ten thousand states may have one
+/// handler: each line knows its part of the way, and nobody walks it for each line.
+#[derive(Clone, Debug, Default)]
+struct Trunk {
+    /// The node they lead to lies above.
+    back: bool,
+    /// The cuts, from that node outwards.
+    cuts: Vec<usize>,
+}
+
+/// The vertices of an edge from top to bottom.
+#[derive(Clone, Copy, Debug)]
+struct Path {
+    upper: usize,
+    /// Between the node that the edge leaves and its trunk.
+    label: Option<usize>,
+    /// Which trunk, and how many of its cuts.
+    trunk: Option<(usize, usize)>,
+    lower: usize,
+    /// It leads up.
+    back: bool,
+}
+
+/// A part of a path.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Part {
+    Vertex(usize),
+    Trunk { trunk: usize, cuts: usize },
+}
+
+impl Trunk {
+    /// A cut and the one before it, the upper one first.
+    fn between(&self, place: usize) -> (usize, usize) {
+        let (inner, outer) = (self.cuts[place - 1], self.cuts[place]);
+        if self.back { (inner, outer) } else { (outer, inner) }
+    }
+}
+
+impl Layered {
+    /// A path's parts from top to bottom.
+    fn parts(&self, path: &Path) -> impl Iterator<Item = Part> + use<> {
+        let label = path.label.map(Part::Vertex);
+        let trunk = path.trunk.map(|(trunk, cuts)| Part::Trunk { trunk, cuts });
+        let between = if path.back { [trunk, label] } else { [label, trunk] };
+        std::iter::once(Part::Vertex(path.upper))
+            .chain(between.into_iter().flatten())
+            .chain(std::iter::once(Part::Vertex(path.lower)))
+    }
+
+    /// The uppermost vertex of a part.
+    fn top(&self, part: Part) -> usize {
+        match part {
+            Part::Vertex(vertex) => vertex,
+            Part::Trunk { trunk, cuts } => {
+                let trunk = &self.trunks[trunk];
+                trunk.cuts[if trunk.back { 0 } else { cuts - 1 }]
+            }
+        }
+    }
+
+    /// The lowest vertex of a part.
+    fn bottom(&self, part: Part) -> usize {
+        match part {
+            Part::Vertex(vertex) => vertex,
+            Part::Trunk { trunk, cuts } => {
+                let trunk = &self.trunks[trunk];
+                trunk.cuts[if trunk.back { cuts - 1 } else { 0 }]
+            }
+        }
+    }
+
+    /// Whether one vertex lies in the layer right above the other's.
+    fn touch(&self, upper: usize, lower: usize) -> bool {
+        self.vertices[lower].layer == self.vertices[upper].layer + 1
+    }
 }

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{Crossing, Edge, Gap, Graph, Kind, Layered, Placed, Point, Route, Size, Spacing};
+use super::{
+    Crossing, Edge, Gap, Graph, Kind, Layered, Part, Path, Placed, Point, Route, Size, Spacing,
+    Trunk,
+};
 
 pub(super) fn routes(
     graph: &Graph,
@@ -19,7 +22,7 @@ pub(super) fn routes(
     let width = right.fold(0.0, f64::max);
 
     let ports = ports(graph, back, layered, &centres, spacing);
-    let gaps = gaps(graph, layered, &centres, &ports, spacing);
+    let gaps = gaps(layered, &centres, &ports, spacing);
     let (bands, height) = bands(layered, &gaps);
 
     let nodes: Vec<Point> = (0..graph.nodes.len())
@@ -32,45 +35,56 @@ pub(super) fn routes(
             (centres[vertex] - size.width / 2.0, y)
         })
         .collect();
+    let ways: Vec<Way> = layered
+        .trunks
+        .iter()
+        .map(|trunk| Way::of(trunk, layered, &centres, &gaps, &bands))
+        .collect();
     let routes = (0..graph.edges.len())
         .map(|index| {
             let edge = &graph.edges[index];
             if edge.from == edge.to {
                 return around(edge, nodes[edge.from], graph.nodes[edge.from], spacing);
             }
-            let path = &layered.paths[index];
-            let mut points = Vec::with_capacity(2 * path.len());
+            let Some(path) = &layered.paths[index] else { return Route::default() };
+            let parts: Vec<Part> = layered.parts(path).collect();
+            let mut points = Vec::with_capacity(2 * parts.len());
             let mut label = None;
-            for (step, &vertex) in path.iter().enumerate() {
-                let (top, bottom) = bands[layered.vertices[vertex].layer];
-                let x = match step {
-                    0 => ports[index].0,
-                    _ if step + 1 == path.len() => ports[index].1,
-                    _ => centres[vertex],
-                };
-                match layered.vertices[vertex].kind {
-                    Kind::Node(node) if step == 0 => {
-                        points.push((x, nodes[node].1 + graph.nodes[node].height));
-                        points.push((x, bottom));
+            for (step, &part) in parts.iter().enumerate() {
+                match part {
+                    Part::Trunk { trunk, cuts } => {
+                        ways[trunk].follow(cuts, layered.trunks[trunk].back, &mut points);
                     }
-                    Kind::Node(node) => {
-                        points.push((x, top));
-                        points.push((x, nodes[node].1));
+                    Part::Vertex(vertex) => {
+                        let (top, bottom) = bands[layered.vertices[vertex].layer];
+                        match layered.vertices[vertex].kind {
+                            Kind::Node(node) if step == 0 => {
+                                let x = ports[index].0;
+                                points.push((x, nodes[node].1 + graph.nodes[node].height));
+                                points.push((x, bottom));
+                            }
+                            Kind::Node(node) => {
+                                let x = ports[index].1;
+                                points.extend([(x, top), (x, nodes[node].1)]);
+                            }
+                            kind => {
+                                let x = centres[vertex];
+                                if kind == Kind::Label {
+                                    label = Some((x, (top + bottom) / 2.0));
+                                }
+                                points.extend([(x, top), (x, bottom)]);
+                            }
+                        }
                     }
-                    Kind::Label => {
-                        label = Some((x, (top + bottom) / 2.0));
-                        points.extend([(x, top), (x, bottom)]);
-                    }
-                    Kind::Line => points.extend([(x, top), (x, bottom)]),
                 }
-                if let Some(&next) = path.get(step + 1)
-                    && layered.vertices[next].layer == layered.vertices[vertex].layer + 1
-                {
-                    let crossing = crossing(index, path, step, &centres, &ports);
-                    let gap = &gaps[layered.vertices[vertex].layer];
-                    if let Some(track) = gap.track(crossing) {
-                        points.push((crossing.above, bottom + track));
-                        points.push((crossing.below, bottom + track));
+                if let Some(&next) = parts.get(step + 1) {
+                    let (upper, lower) = (layered.bottom(part), layered.top(next));
+                    if layered.touch(upper, lower) {
+                        let crossing = crossing(index, path, upper, lower, &centres, &ports);
+                        points.extend(
+                            gaps[layered.vertices[upper].layer]
+                                .across(crossing, bands[layered.vertices[upper].layer].1),
+                        );
                     }
                 }
             }
@@ -112,8 +126,14 @@ fn ports(
         let centre = centres[layered.of_node[node]];
         let width = graph.nodes[node].width;
         let towards = |index: usize, under: bool| {
-            let path = &layered.paths[index];
-            centres[if under { path[1] } else { path[path.len() - 2] }]
+            let Some(path) = &layered.paths[index] else { return centre };
+            let mut parts = layered.parts(path);
+            centres[if under {
+                parts.nth(1).map_or(path.lower, |part| layered.top(part))
+            } else {
+                let before = parts.filter(|part| *part != Part::Vertex(path.lower)).last();
+                before.map_or(path.upper, |part| layered.bottom(part))
+            }]
         };
         let (mut on, side): (Vec<usize>, Vec<usize>) =
             below[node].iter().partition(|&&index| !back[index] && !graph.edges[index].aside);
@@ -193,14 +213,65 @@ fn beside(
 
 fn crossing(
     index: usize,
-    path: &[usize],
-    step: usize,
+    path: &Path,
+    upper: usize,
+    lower: usize,
     centres: &[f64],
     ports: &[Ports],
 ) -> Crossing {
-    let above = if step == 0 { ports[index].0 } else { centres[path[step]] };
-    let below = if step + 2 == path.len() { ports[index].1 } else { centres[path[step + 1]] };
+    let above = if upper == path.upper { ports[index].0 } else { centres[upper] };
+    let below = if lower == path.lower { ports[index].1 } else { centres[lower] };
     Crossing { above, below }
+}
+
+/// The way along a trunk, from the node it leads to outwards, without points on straight lines.
+struct Way {
+    points: Vec<Point>,
+    /// After each cut, how many points there are and the last of them, which further cuts may move.
+    reached: Vec<(usize, Point)>,
+}
+
+impl Way {
+    fn of(
+        trunk: &Trunk,
+        layered: &Layered,
+        centres: &[f64],
+        gaps: &[Known],
+        bands: &[(f64, f64)],
+    ) -> Way {
+        let mut points = Vec::new();
+        let mut reached = Vec::with_capacity(trunk.cuts.len());
+        for (place, &cut) in trunk.cuts.iter().enumerate() {
+            let (top, bottom) = bands[layered.vertices[cut].layer];
+            let x = centres[cut];
+            let mut further = vec![(x, top), (x, bottom)];
+            if place > 0 {
+                let (upper, lower) = trunk.between(place);
+                let layer = layered.vertices[upper].layer;
+                let crossing = Crossing { above: centres[upper], below: centres[lower] };
+                let across = gaps[layer].across(crossing, bands[layer].1);
+                let at = if trunk.back { 0 } else { further.len() };
+                further.splice(at..at, across);
+            }
+            if !trunk.back {
+                further.reverse();
+            }
+            further.into_iter().for_each(|point| straight_on(&mut points, point));
+            reached.push((points.len(), *points.last().unwrap_or(&(x, top))));
+        }
+        Way { points, reached }
+    }
+
+    /// Adds the way past so many cuts, from top to bottom.
+    fn follow(&self, cuts: usize, back: bool, points: &mut Vec<Point>) {
+        let (count, last) = self.reached[cuts - 1];
+        let from = points.len();
+        points.extend_from_slice(&self.points[..count - 1]);
+        points.push(last);
+        if !back {
+            points[from..].reverse();
+        }
+    }
 }
 
 /// A gap with the crossings it was asked about.
@@ -210,8 +281,11 @@ struct Known {
 }
 
 impl Known {
-    fn track(&self, crossing: Crossing) -> Option<f64> {
-        self.tracks.get(&key(crossing)).copied().flatten()
+    /// The points of a crossing that does not run straight, below a layer that ends at `bottom`.
+    fn across(&self, crossing: Crossing, bottom: f64) -> impl Iterator<Item = Point> + use<> {
+        let track = self.tracks.get(&key(crossing)).copied().flatten();
+        let at = move |x: f64| track.map(|track| (x, bottom + track));
+        at(crossing.above).into_iter().chain(at(crossing.below))
     }
 }
 
@@ -220,26 +294,35 @@ fn key(crossing: Crossing) -> (u64, u64) {
 }
 
 /// The gap below each layer.
-fn gaps(
-    graph: &Graph,
-    layered: &Layered,
-    centres: &[f64],
-    ports: &[Ports],
-    spacing: &Spacing,
-) -> Vec<Known> {
+fn gaps(layered: &Layered, centres: &[f64], ports: &[Ports], spacing: &Spacing) -> Vec<Known> {
     let mut crossings: Vec<Vec<Crossing>> = vec![Vec::new(); layered.layers.len()];
     let mut known: Vec<HashMap<(u64, u64), Option<f64>>> =
         vec![HashMap::new(); layered.layers.len()];
-    for index in 0..graph.edges.len() {
-        let path = &layered.paths[index];
-        for step in 0..path.len().saturating_sub(1) {
-            let layer = layered.vertices[path[step]].layer;
-            if layered.vertices[path[step + 1]].layer != layer + 1 {
-                continue;
+    let mut cross = |layer: usize, crossing: Crossing| {
+        if known[layer].insert(key(crossing), None).is_none() {
+            crossings[layer].push(crossing);
+        }
+    };
+    // So many cuts of each trunk are done.
+    let mut done = vec![1; layered.trunks.len()];
+    for (index, path) in layered.paths.iter().enumerate() {
+        let Some(path) = path else { continue };
+        let parts: Vec<Part> = layered.parts(path).collect();
+        for (step, &part) in parts.iter().enumerate() {
+            if let Part::Trunk { trunk, cuts } = part {
+                for place in done[trunk]..cuts {
+                    let (upper, lower) = layered.trunks[trunk].between(place);
+                    let crossing = Crossing { above: centres[upper], below: centres[lower] };
+                    cross(layered.vertices[upper].layer, crossing);
+                }
+                done[trunk] = done[trunk].max(cuts);
             }
-            let crossing = crossing(index, path, step, centres, ports);
-            if known[layer].insert(key(crossing), None).is_none() {
-                crossings[layer].push(crossing);
+            if let Some(&next) = parts.get(step + 1) {
+                let (upper, lower) = (layered.bottom(part), layered.top(next));
+                if layered.touch(upper, lower) {
+                    let crossing = crossing(index, path, upper, lower, centres, ports);
+                    cross(layered.vertices[upper].layer, crossing);
+                }
             }
         }
     }
@@ -299,16 +382,19 @@ fn around(edge: &Edge, at: Point, size: Size, spacing: &Spacing) -> Route {
 /// Without points that lie on the line between their neighbours.
 fn straightened(points: Vec<Point>) -> Vec<Point> {
     let mut kept: Vec<Point> = Vec::with_capacity(points.len());
-    for point in points {
-        if kept.last() == Some(&point) {
-            continue;
-        }
-        if let [.., before, last] = kept[..]
-            && (before.0 == last.0 && last.0 == point.0 || before.1 == last.1 && last.1 == point.1)
-        {
-            kept.pop();
-        }
-        kept.push(point);
-    }
+    points.into_iter().for_each(|point| straight_on(&mut kept, point));
     kept
+}
+
+/// Goes on to a point; the last one is left out if it lies on the way. No point before it changes.
+fn straight_on(kept: &mut Vec<Point>, point: Point) {
+    if kept.last() == Some(&point) {
+        return;
+    }
+    if let [.., before, last] = kept[..]
+        && (before.0 == last.0 && last.0 == point.0 || before.1 == last.1 && last.1 == point.1)
+    {
+        kept.pop();
+    }
+    kept.push(point);
 }

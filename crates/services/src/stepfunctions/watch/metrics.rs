@@ -1,40 +1,20 @@
 //! CloudWatch's metrics of executions: the namespace `AWS/States`, as AWS documents it.
-//!
-//! They are summed up by the minute in memory and written every minute, and before somebody reads them.
-//! What a crash takes is at most the last minute's.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard};
-
-use asl::{Header, Status};
+use asl::Status;
 use engine::Change;
 use serde::Deserialize;
 
-use crate::cloudwatch::{self, Point};
+use crate::cloudwatch::ByMinute;
 use crate::{Context, Error};
 
 /// The namespace.
 pub(crate) const NAMESPACE: &str = "AWS/States";
-/// While they cannot be written, so many minutes are kept.
-const MINUTES_MAX: usize = 60;
-const MINUTE_MS: i64 = 60_000;
 /// An Express execution's duration is billed by the tenth of a second.
 const BILLED_MS: i64 = 100;
 
-/// Metrics that are not written yet.
+/// Metrics that are not written yet, by state machine.
 #[derive(Default)]
-pub(in super::super) struct ExecutionMetrics {
-    minutes: Mutex<BTreeMap<i64, HashMap<String, OfMachine>>>,
-    writing: tokio::sync::Mutex<()>,
-}
-
-/// One state machine's, in one minute.
-struct OfMachine {
-    account: String,
-    region: String,
-    /// By metric and by the version or alias; none is the state machine itself.
-    points: Vec<(&'static str, Qualifier, Point)>,
-}
+pub(in super::super) struct ExecutionMetrics(ByMinute<Qualifier>);
 
 /// What besides the state machine tells a metric.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,90 +49,25 @@ impl ExecutionMetrics {
                 }
             }
         }
-        let at = at.div_euclid(MINUTE_MS) * MINUTE_MS;
-        let mut minutes = self.minutes();
-        let machines = minutes.entry(at).or_default();
-        let of_machine = match machines.get_mut(&header.state_machine_arn) {
-            Some(known) => known,
-            None => {
-                machines.entry(header.state_machine_arn.clone()).or_insert(OfMachine::of(header))
-            }
-        };
-        for qualifier in qualifiers(change.attributes) {
-            for (name, value) in &values {
-                of_machine.add(name, &qualifier, Point::of(at, *value));
-            }
-        }
-        while minutes.len() > MINUTES_MAX {
-            minutes.pop_first();
-        }
+        let machine = &header.state_machine_arn;
+        let whose = || (&*header.account, &*header.region);
+        self.0.add(at, machine, whose, &qualifiers(change.attributes), &values);
     }
 
-    /// Writes what is there; readers of metrics call it before they read.
+    /// Writes what is there.
     pub async fn write(&self, context: &Context) -> Result<(), Error> {
-        let _one_at_a_time = self.writing.lock().await;
-        let minutes = std::mem::take(&mut *self.minutes());
-        let mut written = Vec::new();
-        for machines in minutes.values() {
-            for (machine, of_machine) in machines {
-                for (name, qualifier, point) in &of_machine.points {
-                    let mut dimensions = vec![("StateMachineArn", machine.as_str())];
-                    match qualifier {
-                        Qualifier::None => {}
-                        Qualifier::Version(version) => dimensions.push(("Version", version)),
-                        Qualifier::Alias(alias) => dimensions.push(("Alias", alias)),
-                    }
-                    let (account, region) = (&of_machine.account, &of_machine.region);
-                    let metric = cloudwatch::metric(NAMESPACE, name, &dimensions);
-                    written.push((account.as_str(), region.as_str(), metric, *point));
-                }
-            }
-        }
-        let answer = cloudwatch::put_all(context, &written).await;
-        if answer.is_err() {
-            self.put_back(minutes);
-        }
-        answer
-    }
-
-    fn put_back(&self, unwritten: BTreeMap<i64, HashMap<String, OfMachine>>) {
-        let mut minutes = self.minutes();
-        for (minute, machines) in unwritten {
-            let known = minutes.entry(minute).or_default();
-            for (machine, of_machine) in machines {
-                match known.get_mut(&machine) {
-                    None => drop(known.insert(machine, of_machine)),
-                    Some(known) => {
-                        for (name, qualifier, point) in of_machine.points {
-                            known.add(name, &qualifier, point);
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    fn minutes(&self) -> MutexGuard<'_, BTreeMap<i64, HashMap<String, OfMachine>>> {
-        self.minutes.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.0.write(context, NAMESPACE, dimensions).await
     }
 }
 
-impl OfMachine {
-    fn of(header: &Header) -> OfMachine {
-        OfMachine {
-            account: header.account.clone(),
-            region: header.region.clone(),
-            points: Vec::new(),
-        }
+fn dimensions<'a>(machine: &'a str, qualifier: &'a Qualifier) -> Vec<(&'a str, &'a str)> {
+    let mut dimensions = vec![("StateMachineArn", machine)];
+    match qualifier {
+        Qualifier::None => {}
+        Qualifier::Version(version) => dimensions.push(("Version", version)),
+        Qualifier::Alias(alias) => dimensions.push(("Alias", alias)),
     }
-
-    fn add(&mut self, name: &'static str, qualifier: &Qualifier, point: Point) {
-        let known = self.points.iter_mut().find(|(known, of, _)| *known == name && of == qualifier);
-        match known {
-            Some((_, _, known)) => known.merge(&point),
-            None => self.points.push((name, qualifier.clone(), point)),
-        }
-    }
+    dimensions
 }
 
 /// The metric of executions that ended so, and of those among them that were redriven.

@@ -4,12 +4,18 @@
 //! rights it takes. Nobody waits for a reader: one that falls behind is told so, and looks at everything
 //! again.
 
+mod growth;
+
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::broadcast;
 
 use crate::{Caller, Context, Error, identity};
+use growth::Growing;
+
+pub(crate) use growth::length;
 
 /// So many changes wait for the slowest reader.
 const WAITING_MAX: usize = 4096;
@@ -27,15 +33,29 @@ pub struct Change {
     pub arn: Option<String>,
 }
 
+impl Change {
+    /// Without a region or an ARN if the text is empty.
+    pub fn of(service: &'static str, account: &str, region: &str, arn: &str) -> Change {
+        let unless_empty = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Change {
+            service,
+            account: account.to_owned(),
+            region: unless_empty(region),
+            arn: unless_empty(arn),
+        }
+    }
+}
+
 /// Tells of changes.
 #[derive(Clone)]
 pub struct Changes {
     sender: broadcast::Sender<Arc<Change>>,
+    growing: Arc<Growing>,
 }
 
 impl Default for Changes {
     fn default() -> Changes {
-        Changes { sender: broadcast::Sender::new(WAITING_MAX) }
+        Changes { sender: broadcast::Sender::new(WAITING_MAX), growing: Arc::default() }
     }
 }
 
@@ -61,15 +81,25 @@ impl Changes {
     /// Something with this ARN has changed.
     pub fn tell(&self, service: &'static str, account: &str, region: &str, arn: &str) {
         if self.is_heard() {
-            let region = (!region.is_empty()).then(|| region.to_owned());
-            let arn = (!arn.is_empty()).then(|| arn.to_owned());
-            let _ = self.sender.send(Arc::new(Change {
-                service,
-                account: account.to_owned(),
-                region,
-                arn,
-            }));
+            self.send(Change::of(service, account, region, arn));
         }
+    }
+
+    /// Something has changed.
+    pub(crate) fn send(&self, change: Change) {
+        let _ = self.sender.send(Arc::new(change));
+    }
+
+    /// The same, as soon as a file is longer than it was when it was read.
+    pub(crate) fn tell_when_grown(&self, path: &Path, length: u64, change: Change) {
+        if self.is_heard() {
+            self.growing.add(path, length, change);
+        }
+    }
+
+    /// Watches the files, for good.
+    pub fn watch_files(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.growing.clone().watch(self.sender.clone())
     }
 }
 
