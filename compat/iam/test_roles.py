@@ -39,12 +39,12 @@ def trusting(service):
         {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}]})
 
 
-def inline(without=(), passed_to="sagemaker.amazonaws.com", events=True):
+def inline(without=(), passed_to="sagemaker.amazonaws.com", events=True, more=()):
     """The chapter's inline policy, with something wrong."""
     actions = [f"sagemaker:{name}" for name in SAGEMAKER if name not in without] + OTHERS
     assert len(actions) == 33 - len(without)
     statements = [
-        allow(actions),
+        allow(actions + list(more)),
         allow("iam:PassRole", Condition={"StringEquals": {"iam:PassedToService": passed_to}}),
     ]
     if events:

@@ -12,6 +12,8 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use stepwell_sdk::client::{Credentials, Signer};
 
+use crate::server::KEY;
+
 /// An answer later than this is none.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -26,7 +28,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// `address` is `HOST:PORT`. It is connected to with the first request.
     pub fn new(address: &str) -> Connection {
-        let signer = Signer::new(Credentials::new("bench", "bench"), "us-east-1", "states");
+        let signer = Signer::new(Credentials::new(KEY, KEY), "us-east-1", "states");
         Connection { address: address.to_owned(), sender: None, signer, stamp: Default::default() }
     }
 

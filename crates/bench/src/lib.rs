@@ -37,6 +37,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// A server that runs already.
     pub given: Option<Given>,
+    /// What becomes of calls that IAM's policies do not allow, as `serve --iam` has it; none: the default.
+    pub iam: Option<String>,
     /// Where scenarios that come in two parts keep what the second has to know.
     pub state: PathBuf,
 }

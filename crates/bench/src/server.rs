@@ -8,6 +8,8 @@ use anyhow::Context as _;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
+use stepwell_sdk::Client;
+use stepwell_sdk::client::Credentials;
 
 use crate::Options;
 use crate::connection::Connection;
@@ -31,10 +33,15 @@ pub struct Server {
 
 struct Own {
     program: PathBuf,
+    iam: Option<String>,
     data: PathBuf,
     child: Child,
 }
 
+/// The access key's id and secret.
+pub(crate) const KEY: &str = "bench";
+/// The state machines' role.
+pub(crate) const ROLE: &str = "bench";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Server {
@@ -45,12 +52,42 @@ impl Server {
         }
         let data = tempfile::Builder::new().prefix("server-").tempdir_in(&options.folder)?.keep();
         let address = free_address()?;
-        let child = spawn(&options.program, &data, &address)?;
+        let child = spawn(&options.program, &data, &address, options.iam.as_deref())?;
         let process = Some(child.id());
-        let own = Some(Own { program: options.program.clone(), data, child });
+        let (program, iam) = (options.program.clone(), options.iam.clone());
+        let own = Some(Own { program, iam, data, child });
         let server = Server { address, process, own };
         server.answers().await?;
+        server.make_role().await?;
         Ok(server)
+    }
+
+    /// The role of the state machines that are made, which must be there where refusals are meant.
+    async fn make_role(&self) -> anyhow::Result<()> {
+        let client = self.client()?;
+        let trust = json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow",
+                "Principal": { "Service": "states.amazonaws.com" },
+                "Action": "sts:AssumeRole",
+            }],
+        });
+        let role = json!({ "RoleName": ROLE, "AssumeRolePolicyDocument": trust.to_string() });
+        client.call("iam", "CreateRole", role).await?;
+        let policy = "arn:aws:iam::aws:policy/AdministratorAccess";
+        let attached = json!({ "RoleName": ROLE, "PolicyArn": policy });
+        client.call("iam", "AttachRolePolicy", attached).await?;
+        Ok(())
+    }
+
+    /// A client for what a scenario needs beside its load.
+    pub(crate) fn client(&self) -> anyhow::Result<Client> {
+        Ok(Client::builder()
+            .endpoint(format!("http://{}", self.address))
+            .region("us-east-1")
+            .credentials(Credentials::new(KEY, KEY))
+            .build()?)
     }
 
     /// `HOST:PORT`.
@@ -96,7 +133,7 @@ impl Server {
             .as_mut()
             .context("only a server that was started here can be started again")?;
         let started = Instant::now();
-        own.child = spawn(&own.program, &own.data, &self.address)?;
+        own.child = spawn(&own.program, &own.data, &self.address, own.iam.as_deref())?;
         self.process = Some(own.child.id());
         self.answers().await?;
         Ok(started.elapsed())
@@ -128,10 +165,14 @@ impl Drop for Server {
     }
 }
 
-fn spawn(program: &Path, data: &Path, address: &str) -> anyhow::Result<Child> {
+fn spawn(program: &Path, data: &Path, address: &str, iam: Option<&str>) -> anyhow::Result<Child> {
     Command::new(program)
         .args(["serve", "--listen", address, "--log", "error", "--data"])
         .arg(data)
+        .args(iam.into_iter().flat_map(|mode| ["--iam", mode]))
+        // Where refusals are meant, the first administrator's key is ours.
+        .env("AWS_ACCESS_KEY_ID", KEY)
+        .env("AWS_SECRET_ACCESS_KEY", KEY)
         .stdin(Stdio::null())
         .spawn()
         .with_context(|| format!("cannot start `{}`", program.display()))

@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use serde_json::Value;
-use services::iam::guard::Mode;
+use services::iam::guard::{Guard, Mode};
 use services::stepfunctions::graph::{self, Drawing};
 use services::{Caller, Context, Error, Identity, Input, Output, changes};
 
@@ -49,6 +49,13 @@ pub trait Door: Send + Sync + 'static {
         caller: &'a Caller,
         request: Value,
     ) -> BoxFuture<'a, Result<Drawing, Error>>;
+
+    /// What AWS would have refused an execution.
+    fn denials<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: Value,
+    ) -> BoxFuture<'a, Result<Value, Error>>;
 
     /// The services behind it.
     fn services(&self) -> Vec<&'static str>;
@@ -111,6 +118,14 @@ impl Door for Context {
         request: Value,
     ) -> BoxFuture<'a, Result<Drawing, Error>> {
         Box::pin(graph::draw(self, caller, request))
+    }
+
+    fn denials<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: Value,
+    ) -> BoxFuture<'a, Result<Value, Error>> {
+        Box::pin(async move { Guard::of_execution(self, caller, &request).await })
     }
 
     fn services(&self) -> Vec<&'static str> {

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use hyper::body::Incoming;
 use models::validate::{error_code, validate_within};
 use models::{Operation, Service, task};
+use serde_json::Value;
 use services::audit::{Tls, Wire};
 use services::{Caller, Error, Input, Output};
 use tokio_util::sync::CancellationToken;
@@ -116,6 +117,7 @@ async fn dispatch(
                 console::answer(method, &uri.path()[console::HOME.len()..], headers)
             }
             (&Method::POST, "graph") => draw(gateway, peer, request, &request_id).await,
+            (&Method::POST, "denials") => denials(gateway, peer, request, &request_id).await,
             _ => plain(StatusCode::NOT_FOUND, "NotFound", "there is nothing here", &request_id),
         };
     }
@@ -256,25 +258,53 @@ async fn draw(
     request: Request<Incoming>,
     request_id: &str,
 ) -> Response<ResponseBody> {
-    let (parts, incoming) = request.into_parts();
     let drawn = async {
-        let (bytes, _held) = body::read(incoming, gateway).await?;
-        let request = Request::from_parts(parts, ());
-        let caller = own_caller(gateway, peer, &request, &bytes).await?;
-        let asked = serde_json::from_slice(&bytes)
-            .map_err(|error| Error::new("SerializationException", error.to_string()))?;
+        let (caller, asked) = own_request(gateway, peer, request).await?;
         gateway.door.draw(&caller, asked).await
     };
     match drawn.await {
-        Ok(drawing) => {
-            let mut response = Response::new(ResponseBody::from(drawing.text));
-            let kind = HeaderValue::from_static(drawing.content_type);
-            response.headers_mut().insert(header::CONTENT_TYPE, kind);
-            stamp(response.headers_mut(), request_id);
-            response
-        }
+        Ok(drawing) => own_answer(drawing.text, drawing.content_type, request_id),
         Err(error) => protocols::encode_error(Protocol::AwsJson, None, &error, request_id),
     }
+}
+
+/// Tells what AWS would have refused an execution.
+async fn denials(
+    gateway: &Gateway,
+    peer: Peer,
+    request: Request<Incoming>,
+    request_id: &str,
+) -> Response<ResponseBody> {
+    let told = async {
+        let (caller, asked) = own_request(gateway, peer, request).await?;
+        gateway.door.denials(&caller, asked).await
+    };
+    match told.await {
+        Ok(told) => own_answer(told.to_string(), "application/json", request_id),
+        Err(error) => protocols::encode_error(Protocol::AwsJson, None, &error, request_id),
+    }
+}
+
+/// Who asks one of our own paths for what.
+async fn own_request(
+    gateway: &Gateway,
+    peer: Peer,
+    request: Request<Incoming>,
+) -> Result<(Caller, Value), Error> {
+    let (parts, incoming) = request.into_parts();
+    let (bytes, _held) = body::read(incoming, gateway).await?;
+    let request = Request::from_parts(parts, ());
+    let caller = own_caller(gateway, peer, &request, &bytes).await?;
+    let asked = serde_json::from_slice(&bytes)
+        .map_err(|error| Error::new("SerializationException", error.to_string()))?;
+    Ok((caller, asked))
+}
+
+fn own_answer(text: String, kind: &'static str, request_id: &str) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::from(text));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    stamp(response.headers_mut(), request_id);
+    response
 }
 
 /// The error of a signature that is wrong; of one too many, that there were too many.

@@ -28,7 +28,14 @@ pub struct Identity {
     pub arn: String,
     /// What else holds of a session.
     pub(crate) session: Session,
+    pub(crate) signing_keys: Mutex<HashMap<String, SigningKey>>,
 }
+
+/// A key that is good for one day, region and service.
+pub type SigningKey = [u8; 32];
+
+/// Keys at hand for one secret.
+const SIGNING_KEYS_MAX: usize = 64;
 
 /// What the policies of a session see, beside those of its role or user.
 #[derive(Default)]
@@ -53,6 +60,7 @@ impl Identity {
             arn: format!("arn:aws:iam::{account}:user/{access_key}"),
             account,
             session: Session::default(),
+            signing_keys: Mutex::default(),
         }
     }
 
@@ -65,6 +73,20 @@ impl Identity {
             access_key: Some(self.access_key.clone()),
             origin: Origin::Client,
         }
+    }
+
+    /// The key of a scope (`DAY/REGION/SERVICE`), derived once.
+    pub fn signing_key(&self, scope: &str, derive: impl FnOnce(&str) -> SigningKey) -> SigningKey {
+        let mut known = self.signing_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = known.get(scope) {
+            return *key;
+        }
+        if known.len() >= SIGNING_KEYS_MAX {
+            known.clear();
+        }
+        let key = derive(&self.secret);
+        known.insert(scope.to_owned(), key);
+        key
     }
 
     /// Whether it is the root user's key that whoever may read the vault has.
@@ -92,13 +114,19 @@ impl fmt::Debug for Identity {
 
 /// Identities at hand. More than this many at once are not kept.
 const KEPT_MAX: usize = 10_000;
+/// IAM's ids of keys are no longer.
+const KEY_BYTES_MAX: usize = 128;
 
-/// Identities by access key, opened once and kept until something in IAM changes.
+/// Identities by access key, opened once and kept until something in IAM changes. That nobody has a key
+/// is kept too: clients with a made-up one ask as often as others.
 #[derive(Default)]
 pub(crate) struct Identities {
     generation: AtomicU64,
-    kept: Mutex<HashMap<String, (u64, Arc<Identity>)>>,
+    kept: Mutex<HashMap<String, Kept>>,
 }
+
+/// As of which generation, and whose the key is.
+type Kept = (u64, Option<Arc<Identity>>);
 
 impl Identities {
     /// Everything is read again.
@@ -111,17 +139,17 @@ impl Identities {
         self.generation.load(Ordering::SeqCst)
     }
 
-    fn get(&self, access_key: &str, generation: u64) -> Option<Arc<Identity>> {
+    fn get(&self, access_key: &str, generation: u64) -> Option<Option<Arc<Identity>>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.get(access_key).filter(|(of, _)| *of == generation).map(|(_, found)| found.clone())
     }
 
-    fn keep(&self, generation: u64, identity: &Arc<Identity>) {
+    fn keep(&self, access_key: &str, generation: u64, identity: Option<Arc<Identity>>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= KEPT_MAX {
             kept.clear();
         }
-        kept.insert(identity.access_key.clone(), (generation, identity.clone()));
+        kept.insert(access_key.to_owned(), (generation, identity));
     }
 }
 
@@ -133,18 +161,21 @@ pub async fn identity(context: &Context, access_key: &str) -> Result<Option<Arc<
     let identities = &context.iam.identities;
     let generation = identities.generation.load(Ordering::SeqCst);
     if let Some(found) = identities.get(access_key, generation) {
-        return Ok(Some(found));
+        return Ok(found);
     }
+    let is_session = access_key.starts_with("ASIA");
     let found = if let Some(account) = access_key.strip_prefix(ROOT_KEY) {
         root(context, account)
-    } else if access_key.starts_with("ASIA") {
+    } else if is_session {
         sts::session(context, access_key).await?
     } else {
         iam::user_of_key(context, access_key).await?
     };
     let found = found.map(Arc::new);
-    if let Some(found) = &found {
-        identities.keep(generation, found);
+    // Sessions are made by STS, of which IAM's generation does not tell.
+    let may_be_kept = !is_session && access_key.len() <= KEY_BYTES_MAX;
+    if found.is_some() || may_be_kept {
+        identities.keep(access_key, generation, found.clone());
     }
     Ok(found)
 }
@@ -160,6 +191,7 @@ fn root(context: &Context, account: &str) -> Option<Identity> {
         account: account.to_owned(),
         arn: format!("arn:aws:iam::{account}:root"),
         session: Session::default(),
+        signing_keys: Mutex::default(),
     })
 }
 

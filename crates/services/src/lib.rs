@@ -32,7 +32,7 @@ pub mod sts;
 pub use caller::{Caller, Origin};
 pub use context::{Clock, Context, Settings};
 pub use error::Error;
-pub use identity::{Identity, identity};
+pub use identity::{Identity, SigningKey, identity};
 pub use operation::{Body, Input, Operation, Output, Service, typed};
 
 /// Every service we answer for; one line each.

@@ -68,6 +68,11 @@ impl Target {
         Ok(builder.build()?)
     }
 
+    /// Whether it is people who read.
+    pub fn is_text(&self) -> bool {
+        self.output == Output::Text
+    }
+
     /// Prints the answer: as JSON, or with `text`.
     pub fn show(&self, answer: &Value, text: impl FnOnce(&Value) -> String) -> anyhow::Result<()> {
         let shown = match self.output {

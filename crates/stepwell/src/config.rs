@@ -43,9 +43,9 @@ pub enum LogFormat {
 #[serde(rename_all = "lowercase")]
 pub enum IamMode {
     /// Nobody asks.
-    #[default]
     Off,
     /// Nothing is refused; `stepwell iam report` tells what would have been.
+    #[default]
     Advise,
     /// They are refused.
     Enforce,
@@ -86,7 +86,7 @@ pub struct ServerFlags {
     /// The account of callers whose access key is not an account number [default: 000000000000]
     #[arg(long, value_name = "DIGITS", env = "STEPWELL_ACCOUNT")]
     pub account: Option<String>,
-    /// Calls that IAM's policies do not allow: done unasked, done and told, or refused [default: off]
+    /// Calls that IAM's policies do not allow: done unasked, done and told, or refused [default: advise]
     #[arg(long, value_enum, value_name = "MODE", env = "STEPWELL_IAM")]
     pub iam: Option<IamMode>,
     /// Calls that are written to DATA/audit as CloudTrail does [default: management with --iam enforce, else none]

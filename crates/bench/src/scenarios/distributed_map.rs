@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use stepwell_sdk::Client;
 
 use super::{create, round, start, unique};
 use crate::machines;
@@ -15,10 +14,7 @@ const ITEMS: u64 = 1_000_000;
 pub(super) async fn measure(options: &Options) -> anyhow::Result<Value> {
     let items = options.count.unwrap_or(ITEMS);
     let server = Server::of(options).await?;
-    let client = Client::builder()
-        .endpoint(format!("http://{}", server.address()))
-        .region("us-east-1")
-        .build()?;
+    let client = server.client()?;
     let bucket = format!("bench-{}", unique());
     client.s3().create_bucket(&bucket).await?;
     let mut lines = tempfile::NamedTempFile::new_in(&options.folder)?;

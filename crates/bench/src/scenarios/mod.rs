@@ -17,6 +17,7 @@ use std::pin::Pin;
 use serde_json::{Value, json};
 
 use crate::machines::chain;
+use crate::server::ROLE;
 use crate::{Options, Server};
 
 /// One thing to measure.
@@ -89,7 +90,7 @@ async fn create(
     let request = json!({
         "name": format!("bench-{name}-{}", unique()),
         "definition": definition.to_string(),
-        "roleArn": "arn:aws:iam::000000000000:role/bench",
+        "roleArn": format!("arn:aws:iam::000000000000:role/{ROLE}"),
         "type": kind,
     });
     let made = server.connection().ask("CreateStateMachine", &request).await?;

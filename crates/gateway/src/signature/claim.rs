@@ -16,6 +16,8 @@ pub(crate) struct Claim {
     pub service: String,
     /// `20261122T140000Z`
     pub date: String,
+    /// That time.
+    pub signed_at: Timestamp,
     /// Their names in small letters, sorted.
     pub signed_headers: Vec<String>,
     pub signature: Vec<u8>,
@@ -137,7 +139,14 @@ impl Claim {
         let mut signed_headers: Vec<String> =
             signed.split(';').map(|name| name.trim().to_ascii_lowercase()).collect();
         signed_headers.sort();
+        let signed_at = time_of(&date).ok_or_else(|| {
+            let message = "Date must be in ISO-8601 'basic format'. Got ";
+            Fault::Incomplete(format!(
+                "{message}'{date}'. See http://en.wikipedia.org/wiki/ISO_8601"
+            ))
+        })?;
         let claim = Claim {
+            signed_at,
             access_key: (*access_key).to_owned(),
             day: (*day).to_owned(),
             region: (*region).to_owned(),
@@ -148,18 +157,11 @@ impl Claim {
             token,
             expires_seconds,
         };
-        let time = claim.signed_at().ok_or_else(|| {
-            let message = "Date must be in ISO-8601 'basic format'. Got ";
-            Fault::Incomplete(format!(
-                "{message}'{}'. See http://en.wikipedia.org/wiki/ISO_8601",
-                claim.date
-            ))
-        })?;
         if claim.date.get(..8) != Some(&claim.day) {
             return Err(Fault::Scope(format!(
                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{}' != '{}', from '{}'.",
                 claim.day,
-                &basic(time)[..8],
+                &basic(claim.signed_at)[..8],
                 claim.date
             )));
         }
@@ -173,7 +175,7 @@ impl Claim {
 
     /// Whether the signature is of our time.
     pub(super) fn check_time(&self, now: Timestamp) -> Result<(), Fault> {
-        let Some(signed) = self.signed_at() else { return Err(Fault::Mismatch) };
+        let signed = self.signed_at;
         if signed.0 > now.0 + SKEW_MILLIS {
             return Err(Fault::Early { signed, now, latest: now.plus_millis(SKEW_MILLIS) });
         }
@@ -188,13 +190,13 @@ impl Claim {
             None => Ok(()),
         }
     }
+}
 
-    /// When it was signed.
-    fn signed_at(&self) -> Option<Timestamp> {
-        let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", &self.date).ok()?;
-        let time = time.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-        Some(Timestamp(time.timestamp().as_millisecond()))
-    }
+/// The time that `20261122T140000Z` says.
+fn time_of(date: &str) -> Option<Timestamp> {
+    let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", date).ok()?;
+    let time = time.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(Timestamp(time.timestamp().as_millisecond()))
 }
 
 /// `20261122T140000Z`

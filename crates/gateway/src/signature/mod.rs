@@ -13,7 +13,7 @@ mod limiter;
 mod version2;
 
 use hmac::{Hmac, Mac};
-use services::Identity;
+use services::{Identity, SigningKey};
 use sha2::{Digest, Sha256};
 
 pub(crate) use claim::{Claim, is_signed};
@@ -23,9 +23,6 @@ pub(crate) use version2::Version2;
 
 use canonical::Head;
 pub(crate) use canonical::Head as RequestHead;
-
-/// A key that is good for one day, region and service.
-pub(crate) type SigningKey = [u8; 32];
 
 /// What is left to verify once the hash of the body is known.
 #[derive(Debug)]
@@ -54,13 +51,12 @@ impl Claim {
         self.check_time(now)?;
         check_token(self.token.as_deref(), identity, now)?;
         let canonical = canonical::requests(head, self)?;
-        let secret = format!("AWS4{}", identity.secret);
-        let parts = [&*self.day, &*self.region, &*self.service, "aws4_request"];
-        let key = parts
-            .iter()
-            .fold(secret.into_bytes(), |key, part| hmac(&key, part.as_bytes()).to_vec());
-        let key = key.try_into().map_err(|_| Fault::Mismatch)?;
         let (scope, signature) = (self.scope(), self.signature.clone());
+        let key = identity.signing_key(&scope, |secret| {
+            let day = hmac(format!("AWS4{secret}").as_bytes(), self.day.as_bytes());
+            let parts = [&*self.region, &*self.service, "aws4_request"];
+            parts.iter().fold(day, |key, part| hmac(&key, part.as_bytes()))
+        });
         let presigned = self.expires_seconds.is_some();
         Ok(Proof { canonical, date: self.date.clone(), scope, key, signature, presigned })
     }

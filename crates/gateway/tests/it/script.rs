@@ -85,6 +85,17 @@ impl Door for Script {
         })
     }
 
+    fn denials<'a>(
+        &'a self,
+        caller: &'a Caller,
+        request: Value,
+    ) -> BoxFuture<'a, Result<Value, Error>> {
+        Box::pin(async move {
+            *self.call.lock().unwrap() = Some(json!({ "region": caller.region, "asked": request }));
+            Ok(answered(self.answer.lock().unwrap().clone())?.members)
+        })
+    }
+
     fn services(&self) -> Vec<&'static str> {
         vec!["stepfunctions", "sagemaker"]
     }

@@ -213,27 +213,52 @@ impl Client {
     /// [`ConfigError::NoServer`] when this client speaks to AWS, which draws nothing; else as
     /// [`call`](Client::call).
     pub async fn draw(&self, request: Value) -> Result<String, Error> {
-        let service = Service::named("stepfunctions").expect("in the table");
-        if self.inner.config.endpoint_of(service).is_none() {
-            return Err(ConfigError::NoServer.into());
-        }
-        let call = Call {
-            service,
-            operation: "graph",
-            method: "POST",
-            host_prefix: "",
-            bucket: None,
-            path: "/_stepwell/graph".to_owned(),
-            query: Vec::new(),
-            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-            payload: Payload::Bytes(request.to_string().into()),
-        };
-        let answer = self.send(call).await?;
+        let answer = self.ask_own("graph", &request).await?;
         String::from_utf8(answer.into_body().into()).map_err(|error| Error::Answer {
             service: "stepfunctions".to_owned(),
             operation: "graph".to_owned(),
             reason: error.to_string(),
         })
+    }
+
+    /// What AWS would have refused an execution, and what a Stepwell server refused it: objects with
+    /// `time`, `principal`, `action`, `resource`, `message` and `hint`, oldest first.
+    ///
+    /// # Errors
+    /// [`ConfigError::NoServer`] when this client speaks to AWS, which tells no such thing; else as
+    /// [`call`](Client::call).
+    pub async fn denials(&self, execution_arn: &str) -> Result<Vec<Value>, Error> {
+        let answer = self.ask_own("denials", &json!({ "executionArn": execution_arn })).await?;
+        let told: Result<Value, _> = serde_json::from_slice(answer.body());
+        let mut told = told.map_err(|error| Error::Answer {
+            service: "stepfunctions".to_owned(),
+            operation: "denials".to_owned(),
+            reason: error.to_string(),
+        })?;
+        match told["denials"].take() {
+            Value::Array(denials) => Ok(denials),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Asks one of a Stepwell server's own paths, which AWS has not.
+    async fn ask_own(&self, path: &str, request: &Value) -> Result<Response, Error> {
+        let service = Service::named("stepfunctions").expect("in the table");
+        if self.inner.config.endpoint_of(service).is_none() {
+            return Err(ConfigError::NoServer.into());
+        }
+        self.send(Call {
+            service,
+            operation: path,
+            method: "POST",
+            host_prefix: "",
+            bucket: None,
+            path: format!("/_stepwell/{path}"),
+            query: Vec::new(),
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            payload: Payload::Bytes(request.to_string().into()),
+        })
+        .await
     }
 
     /// Asks an endpoint for a prediction.

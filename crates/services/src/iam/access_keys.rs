@@ -49,6 +49,7 @@ pub(crate) async fn user_of_key(context: &Context, id: &str) -> Result<Option<Id
         account: key.account,
         arn: key.user_arn,
         session: identity::Session::default(),
+        signing_keys: Default::default(),
     }))
 }
 

@@ -20,6 +20,7 @@ mod policy_versions;
 mod roles;
 mod service_linked;
 mod simulate;
+pub mod suggest;
 mod tags;
 mod users;
 mod vault;

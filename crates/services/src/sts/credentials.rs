@@ -116,6 +116,7 @@ pub(crate) async fn session(context: &Context, id: &str) -> Result<Option<Identi
         account: session.account,
         arn: session.arn,
         session: identity::Session { policies, keys, own: session.own },
+        signing_keys: Default::default(),
     }))
 }
 

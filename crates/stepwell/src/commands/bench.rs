@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, ValueEnum as _};
+
+use crate::config::IamMode;
 
 /// Flags of `bench`.
 #[derive(Args)]
@@ -21,6 +23,9 @@ pub struct Flags {
     /// The process of that server, for CPU time and memory
     #[arg(long, value_name = "PID", requires = "endpoint")]
     pid: Option<u32>,
+    /// What becomes of calls that IAM's policies do not allow [default: as serve has it]
+    #[arg(long, value_enum, value_name = "MODE", conflicts_with = "endpoint")]
+    iam: Option<IamMode>,
     /// Clients that ask at the same time
     #[arg(long, value_name = "N", default_value_t = 32)]
     clients: usize,
@@ -94,6 +99,7 @@ fn options(flags: &Flags) -> anyhow::Result<bench::Options> {
         program: std::env::current_exe()?,
         folder: flags.folder.clone().unwrap_or_else(std::env::temp_dir),
         given: given.transpose()?,
+        iam: flags.iam.and_then(|mode| Some(mode.to_possible_value()?.get_name().to_owned())),
         state: flags.state.clone(),
     })
 }

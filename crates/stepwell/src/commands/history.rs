@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::{Value, json};
+use services::iam::guard::hint;
 
 use crate::client::Target;
 use crate::client::{block_on, text, time};
@@ -56,11 +57,15 @@ fn line(event: &Value) -> String {
         .iter()
         .filter_map(|member| details[member].as_str().map(|value| format!("{member}={value}")))
         .collect();
-    format!(
+    let mut line = format!(
         "{:>5}  {}  {:<24} {}",
         event["id"],
         time(&event["timestamp"]),
         text(event, "type"),
         told.join(" ")
-    )
+    );
+    if let Some(hint) = details["cause"].as_str().and_then(hint) {
+        line.push_str(&format!("\n       {hint}"));
+    }
+    line
 }

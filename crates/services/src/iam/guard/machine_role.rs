@@ -10,6 +10,8 @@ use crate::{Caller, Context, Error, arn};
 
 /// Why the role does not do.
 pub(super) struct Refusal {
+    /// The role as a session, for it is not the caller who lacks something.
+    pub role: Caller,
     pub need: Need,
     pub message: String,
 }
@@ -26,6 +28,11 @@ const RULES: &[(&str, &str)] = &[
     (":states:startExecution.sync", "StepFunctionsGetEventsForStepFunctionsExecutionRule"),
     (":codebuild:startBuild.sync", "StepFunctionsGetEventForCodeBuildStartBuildRule"),
 ];
+
+/// The managed rule that a task's resource needs.
+pub(in crate::iam) fn managed_rule(resource: &str) -> Option<&'static str> {
+    RULES.iter().find(|(known, _)| resource.contains(known)).map(|(_, rule)| *rule)
+}
 
 const ACTIONS: &[&str] = &["events:PutTargets", "events:PutRule", "events:DescribeRule"];
 
@@ -48,6 +55,7 @@ pub(super) async fn refusal(
             arn::arn("states", &caller.region, &caller.account, &name)
         }
     };
+    let role = Caller::service(role_arn, &caller.region, "states");
     let trusted = subject::trusts(context, role_arn, "states", caller, Some(&machine)).await?;
     if !trusted {
         let need = Need::new("sts:AssumeRole", role_arn);
@@ -55,20 +63,17 @@ pub(super) async fn refusal(
             "Neither the global service principal states.amazonaws.com, nor the regional \
                        one is authorized to assume the provided role."
                 .to_owned();
-        return Ok(Some(Refusal { need, message }));
+        return Ok(Some(Refusal { role, need, message }));
     }
     let definition = members["definition"].as_str().unwrap_or_default();
-    let mut acting: Option<Caller> = None;
     for (_, rule) in RULES.iter().filter(|(resource, _)| definition.contains(resource)) {
-        let role =
-            acting.get_or_insert_with(|| Caller::service(role_arn, &caller.region, "states"));
         let resource = arn::arn("events", &caller.region, &role.account, &format!("rule/{rule}"));
         for action in ACTIONS {
             let need = Need::new(*action, resource.as_str());
-            let subject = guard.subjects.of(context, role).await?;
-            if guard.refusal(context, role, &subject, None, &need).await?.is_some() {
+            let subject = guard.subjects.of(context, &role).await?;
+            if guard.refusal(context, &role, &subject, None, &need).await?.is_some() {
                 let message = format!("'{role_arn}' is not authorized to create managed-rule.");
-                return Ok(Some(Refusal { need, message }));
+                return Ok(Some(Refusal { role, need, message }));
             }
         }
     }

@@ -10,12 +10,13 @@ mod permission;
 mod service_role;
 mod subject;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Vault;
 use super::policy::{Decision, Keys, Kind, Layer, Outcome, Policies, Request, decide};
@@ -25,7 +26,8 @@ use crate::{Caller, Context, Error, Origin};
 use denials::Denials;
 pub use denials::{Denial, read_denials};
 pub use hint::{hint, statement};
-use permission::Need;
+pub(super) use machine_role::managed_rule;
+pub(super) use permission::Need;
 pub(crate) use permission::needed;
 use subject::{Subject, Subjects};
 
@@ -77,7 +79,7 @@ impl Guard {
         Ok(Guard {
             settings: settings.into(),
             subjects: Subjects::default(),
-            denials: Denials::new(data),
+            denials: Denials::new(data)?,
             identities: Identities::default(),
             vault: Vault::open(data)?,
         })
@@ -105,9 +107,28 @@ impl Guard {
         operation: &str,
         members: &Value,
     ) -> Result<(), Error> {
-        if self.strictest() == Mode::Off {
-            return Ok(());
+        match self.strictest() {
+            Mode::Off => Ok(()),
+            Mode::Advise => {
+                // Where nothing is refused, a check that fails refuses nothing either.
+                let asked = self.ask(context, caller, service, operation, members).await;
+                if let Err(error) = asked {
+                    tracing::warn!(%error, service, operation, "cannot ask the policies");
+                }
+                Ok(())
+            }
+            Mode::Enforce => self.ask(context, caller, service, operation, members).await,
         }
+    }
+
+    async fn ask(
+        &self,
+        context: &Context,
+        caller: &Caller,
+        service: &str,
+        operation: &str,
+        members: &Value,
+    ) -> Result<(), Error> {
         let needs = permission::needed(service, operation, caller, members);
         if needs.is_empty() {
             return Ok(());
@@ -140,13 +161,19 @@ impl Guard {
             && let Some(refusal) =
                 machine_role::refusal(self, context, caller, operation, members).await?
         {
-            self.refuse(context, caller, service, &refusal.need, refusal.message)?;
+            let machine_role::Refusal { role, need, message } = refusal;
+            self.denials.tell(context.clock.moment(), &role, &need, &message);
+            if self.mode_of(caller, &need) == Mode::Enforce {
+                return Err(access_denied(service, message));
+            }
         }
         if service == "sagemaker"
             && let Some((need, error)) =
                 service_role::refusal(context, caller, operation, members).await?
         {
-            self.denials.tell(context.clock.moment(), caller, &need, &error.message);
+            let role = service_role::named(operation, members).unwrap_or_default();
+            let role = Caller::service(role, &caller.region, "SageMaker");
+            self.denials.tell(context.clock.moment(), &role, &need, &error.message);
             if self.mode(&caller.account) == Mode::Enforce {
                 return Err(error);
             }
@@ -181,6 +208,31 @@ impl Guard {
         if mode == Mode::Enforce { Err(message) } else { Ok(()) }
     }
 
+    /// What AWS would have refused an execution, and what was refused it, each with what would allow it. AWS
+    /// has no such operation: whoever may describe the execution may know.
+    ///
+    /// # Errors
+    /// `ValidationException`; those of `DescribeExecution`.
+    pub async fn of_execution(
+        context: &Context,
+        caller: &Caller,
+        request: &Value,
+    ) -> Result<Value, Error> {
+        let Some(arn) = request["executionArn"].as_str() else {
+            return Err(Error::validation("`executionArn` must be given"));
+        };
+        let asked = json!({ "executionArn": arn, "includedData": "METADATA_ONLY" });
+        crate::call(context, caller, "stepfunctions", "DescribeExecution", asked.into()).await?;
+        let told = |denial: Denial| {
+            let hint = hint(&denial.message);
+            let mut shown = json!(denial);
+            shown["hint"] = hint.into();
+            shown
+        };
+        let denials = context.iam.denials.of_execution(arn);
+        Ok(json!({ "denials": denials.into_iter().map(told).collect::<Vec<_>>() }))
+    }
+
     /// The policies of a role or user of the caller's account, and the keys that are always theirs.
     ///
     /// # Errors
@@ -198,7 +250,7 @@ impl Guard {
         let subject = self.subjects.of(context, &asked).await?;
         match &subject.missing {
             Some(_) => Err(super::no_such_entity(format!("{arn} cannot be found."))),
-            None => Ok((subject.policies.clone(), subject.keys.clone())),
+            None => Ok((subject.policies.clone(), (*subject.keys).clone())),
         }
     }
 
@@ -268,37 +320,26 @@ impl Guard {
         identity: Option<&Identity>,
         need: &Need,
     ) -> Result<Decision, Error> {
-        let mut keys: Keys = subject.keys.clone();
-        keys.set("aws:RequestedRegion", &*caller.region);
-        let now = context.clock.moment().now.0;
-        keys.set("aws:EpochTime", (now / 1000).to_string());
-        if let Ok(time) = jiff::Timestamp::from_millisecond(now / 1000 * 1000) {
-            keys.set("aws:CurrentTime", time.to_string());
+        let mut policies = Cow::Borrowed(&subject.policies);
+        if let Some(session) = identity.and_then(|identity| identity.session.policies.as_ref()) {
+            policies.to_mut().session = Some(session.clone());
         }
-        if let Origin::Task { execution_arn, .. } = &caller.origin {
-            keys.set("aws:SourceArn", &**execution_arn);
-        }
-        for (name, values) in &need.keys {
-            keys.set_all(name, values.clone());
-        }
-        let mut policies = subject.policies.clone();
-        if let Some(identity) = identity {
-            policies.session.clone_from(&identity.session.policies);
-            for (name, values) in &identity.session.keys {
-                keys.set_all(name, values.clone());
-            }
-        }
-        let owner = need.account();
         if need.action.starts_with("sts:AssumeRole") {
+            let policies = policies.to_mut();
             policies.resource = subject::trust(context, &need.resource).await?;
             policies.resource_must_allow = true;
+        }
+        let mut keys = Keys::over(&subject.keys);
+        // Most policies ask none, and every call comes through here.
+        if subject.asks_keys || matches!(policies, Cow::Owned(_)) {
+            set_keys(&mut keys, context, caller, identity, need);
         }
         let principal = subject.principal(&caller.arn);
         let request = Request {
             principal: &principal,
             action: &need.action,
             resource: &need.resource,
-            resource_account: owner,
+            resource_account: need.account(),
             keys: &keys,
         };
         Ok(decide(&request, &policies))
@@ -318,6 +359,31 @@ impl Guard {
             Mode::Enforce => Err(access_denied(service, message)),
             Mode::Off | Mode::Advise => Ok(()),
         }
+    }
+}
+
+/// The keys of a request that are not its principal's alone.
+fn set_keys(
+    keys: &mut Keys,
+    context: &Context,
+    caller: &Caller,
+    identity: Option<&Identity>,
+    need: &Need,
+) {
+    keys.set("aws:RequestedRegion", &*caller.region);
+    let now = context.clock.moment().now.0;
+    keys.set("aws:EpochTime", (now / 1000).to_string());
+    if let Ok(time) = jiff::Timestamp::from_millisecond(now / 1000 * 1000) {
+        keys.set("aws:CurrentTime", time.to_string());
+    }
+    if let Origin::Task { execution_arn, .. } = &caller.origin {
+        keys.set("aws:SourceArn", &**execution_arn);
+    }
+    for (name, values) in &need.keys {
+        keys.set_all(name, values.clone());
+    }
+    for (name, values) in identity.into_iter().flat_map(|identity| &identity.session.keys) {
+        keys.set_all(name, values.clone());
     }
 }
 

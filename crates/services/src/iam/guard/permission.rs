@@ -3,6 +3,9 @@
 //!
 //! Most follows from the request: `states:StopExecution` on the ARN it names. [`RULES`] has the others.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use serde_json::Value;
 
 use crate::{Caller, Origin, arn};
@@ -174,7 +177,7 @@ const RULES: &[Rule] = &[
     rule("sts", "AssumeRole", "", "{RoleArn}"),
     rule("sts", "AssumeRoleWithWebIdentity", "", "{RoleArn}"),
 
-    rule("lambda", "Invoke", "lambda:InvokeFunction", "function:{FunctionName}"),
+    rule("lambda", "Invoke", "lambda:InvokeFunction", "{FunctionName}"),
 ];
 
 /// Operations that everyone may call, as on AWS.
@@ -212,8 +215,7 @@ pub fn needed(service: &str, operation: &str, caller: &Caller, members: &Value) 
     let own = || format!("{prefix}:{operation}");
     let keys = request_keys(service, members);
     let mut needs = Vec::with_capacity(2);
-    let rules = RULES.iter().filter(|rule| rule.service == service && rule.operation == operation);
-    for rule in rules {
+    for rule in rules(service, operation) {
         let action = if rule.action.is_empty() { own() } else { rule.action.to_owned() };
         for resource in resources(rule.resource, prefix, caller, members) {
             needs.push(Need { keys: keys.clone(), ..Need::new(action.as_str(), resource) });
@@ -238,6 +240,20 @@ pub fn needed(service: &str, operation: &str, caller: &Caller, members: &Value) 
         }
     }
     needs
+}
+
+/// The rules of an operation.
+fn rules(service: &str, operation: &str) -> &'static [&'static Rule] {
+    type Table = HashMap<&'static str, HashMap<&'static str, Vec<&'static Rule>>>;
+    static TABLE: LazyLock<Table> = LazyLock::new(|| {
+        let mut table = Table::new();
+        for rule in RULES {
+            let operations = table.entry(rule.service).or_default();
+            operations.entry(rule.operation).or_default().push(rule);
+        }
+        table
+    });
+    TABLE.get(service).and_then(|known| known.get(operation)).map_or(&[], Vec::as_slice)
 }
 
 /// SageMaker's resources that are tagged as they are made need a permission for that too. So does the tag
@@ -269,7 +285,7 @@ fn named(service: &str, caller: &Caller, members: &Value) -> Option<String> {
         "iam" if has("RoleName") => ROLE,
         "iam" if has("UserName") => USER,
         "iam" if has("GroupName") => GROUP,
-        "lambda" if has("FunctionName") => "function:{FunctionName}",
+        "lambda" if has("FunctionName") => "{FunctionName}",
         "dynamodb" if has("TableName") => "table/{TableName}",
         "sqs" if has("QueueUrl") => "{QueueUrl}",
         _ => {
@@ -296,6 +312,10 @@ fn resources(template: &str, prefix: &str, caller: &Caller, members: &Value) -> 
         let values = match name {
             "account" => vec![caller.account.clone()],
             "CopySource" => texts(members, name).iter().map(|source| copied(source)).collect(),
+            "FunctionName" => {
+                let qualifier = members["Qualifier"].as_str();
+                texts(members, name).iter().map(|text| function(text, qualifier)).collect()
+            }
             // IAM's paths are `/` unless given.
             "Path" if members[name].is_null() => vec!["/".to_owned()],
             // SageMaker's ARNs are in small letters.
@@ -332,6 +352,21 @@ fn qualified(arn: &str) -> Option<(&str, &str)> {
     let is_machine = parts.nth(2) == Some("states") && parts.nth(2) == Some("stateMachine");
     let has_more = is_machine && parts.nth(1).is_some();
     arn.rsplit_once(':').filter(|_| has_more)
+}
+
+/// A Lambda function's ARN, or its resource, of any form that Lambda takes: `NAME`, `NAME:QUALIFIER`,
+/// `ACCOUNT:function:NAME`, an ARN; the qualifier may also come by itself.
+fn function(name: &str, qualifier: Option<&str>) -> String {
+    let own = match name.split_once(":function:") {
+        Some(_) if name.starts_with("arn:") => name.to_owned(),
+        Some((_, own)) => format!("function:{own}"),
+        None => format!("function:{name}"),
+    };
+    let (_, plain) = own.split_once("function:").unwrap_or_default();
+    match qualifier {
+        Some(qualifier) if !plain.contains(':') => format!("{own}:{qualifier}"),
+        _ => own,
+    }
 }
 
 /// `bucket/key` of a copy's source, which may be percent-encoded and name a version.

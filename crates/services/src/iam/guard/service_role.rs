@@ -14,6 +14,12 @@ const ROLES: &[(&str, &str)] = &[
     ("CreateModel", "ExecutionRoleArn"),
 ];
 
+/// The ARN of the role that an operation is given.
+pub(super) fn named<'a>(operation: &str, members: &'a Value) -> Option<&'a str> {
+    let role = ROLES.iter().find(|(known, _)| *known == operation);
+    role.and_then(|(_, member)| members[*member].as_str())
+}
+
 /// Why the role does not do, and what was asked of it.
 pub(super) async fn refusal(
     context: &Context,
@@ -21,10 +27,7 @@ pub(super) async fn refusal(
     operation: &str,
     members: &Value,
 ) -> Result<Option<(Need, Error)>, Error> {
-    let role = ROLES.iter().find(|(known, _)| *known == operation);
-    let Some(role_arn) = role.and_then(|(_, member)| members[*member].as_str()) else {
-        return Ok(None);
-    };
+    let Some(role_arn) = named(operation, members) else { return Ok(None) };
     let trusted = subject::trusts(context, role_arn, "sagemaker", caller, None).await?;
     let container = [&members["PrimaryContainer"], &members["Containers"][0]];
     let url = container.iter().find_map(|container| container["ModelDataUrl"].as_str());

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::compiled;
-use crate::iam::policy::{Keys, Kind, Named, Policies, Principal, Request, decide};
+use crate::iam::policy::{Keys, Kind, Named, Policies, Principal, Request, Statement, decide};
 use crate::iam::{POLICIES, Role, USERS, groups, key, managed, roles};
 use crate::{Caller, Context, Error};
 
@@ -19,8 +19,10 @@ pub(super) struct Subject {
     /// Why it has no say, if it is not there at all.
     pub missing: Option<String>,
     pub policies: Policies,
+    /// Whether its policies ask keys at all.
+    pub asks_keys: bool,
     /// The keys that are always the same for it.
-    pub keys: Keys,
+    pub keys: Arc<Keys>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,18 @@ enum SubjectKind {
 }
 
 impl Subject {
+    fn new(
+        (arn, account, kind): (String, String, SubjectKind),
+        missing: Option<String>,
+        policies: Policies,
+        keys: Keys,
+    ) -> Subject {
+        let all = policies.identity.iter().chain(policies.boundary.iter().flatten());
+        let mut statements = all.flat_map(|policy| &policy.document.statements);
+        let asks_keys = statements.any(Statement::asks_keys);
+        Subject { arn, account, kind, missing, policies, asks_keys, keys: Arc::new(keys) }
+    }
+
     /// The principal of a session with this ARN.
     pub fn principal(&self, session: &str) -> Principal {
         let account = self.account.clone();
@@ -105,7 +119,7 @@ async fn read(context: &Context, caller: &Caller, who: &str) -> Result<Subject, 
     keys.set("aws:userid", &*account);
     let policies = Policies::default();
     let missing = (!who.ends_with(":root")).then(|| format!("{who} has no permissions"));
-    Ok(Subject { arn: who.to_owned(), account, kind: SubjectKind::Root, missing, policies, keys })
+    Ok(Subject::new((who.to_owned(), account, SubjectKind::Root), missing, policies, keys))
 }
 
 async fn of_role(
@@ -123,7 +137,7 @@ async fn of_role(
     let Some(role) = roles::known(context, &owner, name).await? else {
         let missing = Some(format!("the role {name} does not exist"));
         let policies = Policies::default();
-        return Ok(Subject { arn: String::new(), account, kind, missing, policies, keys });
+        return Ok(Subject::new((String::new(), account, kind), missing, policies, keys));
     };
     keys.set("aws:PrincipalArn", &*role.arn);
     keys.set("aws:userid", &*role.id);
@@ -138,7 +152,7 @@ async fn of_role(
         None => None,
     };
     let policies = Policies { identity, boundary, ..Policies::default() };
-    Ok(Subject { arn: role.arn, account, kind, missing: None, policies, keys })
+    Ok(Subject::new((role.arn, account, kind), None, policies, keys))
 }
 
 async fn of_user(
@@ -179,7 +193,7 @@ async fn of_user(
         None => missing = Some(format!("the user {name} does not exist")),
     }
     let (arn, account) = (arn.to_owned(), account.to_owned());
-    Ok(Subject { arn, account, kind: SubjectKind::User, missing, policies, keys })
+    Ok(Subject::new((arn, account, SubjectKind::User), missing, policies, keys))
 }
 
 /// Managed policies, AWS's and the account's, each in the version in force.

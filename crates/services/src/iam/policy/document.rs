@@ -120,6 +120,13 @@ impl Statement {
         self.conditions.iter().all(|condition| condition.holds(keys))
     }
 
+    /// Whether what the statement says depends on the request's keys.
+    pub fn asks_keys(&self) -> bool {
+        let listed = self.resources.iter().chain([&self.actions]);
+        !self.conditions.is_empty()
+            || listed.flat_map(|listed| &listed.patterns).any(Pattern::has_variables)
+    }
+
     /// The keys its conditions ask for.
     pub fn condition_keys(&self) -> impl Iterator<Item = &str> {
         self.conditions.iter().map(|condition| condition.key.as_str())

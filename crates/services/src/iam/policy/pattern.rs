@@ -52,6 +52,11 @@ impl Pattern {
         &self.source
     }
 
+    /// Whether it has variables.
+    pub fn has_variables(&self) -> bool {
+        self.has_variables
+    }
+
     /// Whether the text is of this pattern. A variable that the request has no single value for, and
     /// that has no default, makes a pattern that nothing matches.
     pub fn matches(&self, text: &str, keys: &Keys, case: Case) -> bool {
