@@ -13,7 +13,7 @@ from enforcing import ACCOUNT, Enforcing
 
 DEFINITION = '{"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}'
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": [
-    {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}]})
+    {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"]}]})
 
 
 FOR_TASKS = TRUST.replace(f'"AWS": "arn:aws:iam::{ACCOUNT}:root"', '"Service": "states.amazonaws.com"')

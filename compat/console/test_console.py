@@ -1,10 +1,14 @@
 """What people do in the console: look at a run, put right what failed, write a state machine, set up a role."""
 
+import base64
+import hashlib
 import json
 import os
 import re
 import time
+import urllib.error
 import urllib.parse
+import urllib.request
 import uuid
 
 import boto3
@@ -526,3 +530,88 @@ def test_a_server_that_asks_who_one_is_lets_one_sign_in(browser, tmp_path_factor
         context.close()
     finally:
         enforced.stop()
+
+
+@pytest.fixture
+def signing_in(tmp_path, monkeypatch):
+    """A server that asks who one is, and an identity provider that says so."""
+    issuer_of = pytest.importorskip("issuer", reason="needs the packages pyjwt and cryptography")
+    for name in [name for name in os.environ if name.startswith(("AWS_", "STEPWELL_ADMIN"))]:
+        monkeypatch.delenv(name)
+    issuer, account = issuer_of.Issuer(), "000000000000"
+    role = f"arn:aws:iam::{account}:role/people"
+    (tmp_path / "stepwell.toml").write_text(
+        f'[sign_in]\nname = "Example Inc."\nissuer = "{issuer.url}"\nclient_id = "stepwell-console"\n'
+        f'scopes = ["email"]\nrole = "{role}"\n')
+    enforced = Enforcing(tmp_path / "data", ["--iam", "enforce"])
+    enforced.start()
+    try:
+        iam, name = enforced.admin("iam"), issuer.url.removeprefix("http://")
+        iam.create_open_id_connect_provider(Url=issuer.url, ClientIDList=["stepwell-console"])
+        iam.create_role(RoleName="people", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",
+             "Principal": {"Federated": f"arn:aws:iam::{account}:oidc-provider/{name}"},
+             "Condition": {"StringEquals": {f"{name}:aud": "stepwell-console", f"{name}:sub": "ann"}}}]}))
+        iam.put_role_policy(RoleName="people", PolicyName="look", PolicyDocument=json.dumps({
+            "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "states:List*", "Resource": "*"}]}))
+        yield enforced, issuer
+    finally:
+        enforced.stop()
+        issuer.stop()
+
+
+def test_people_sign_in_with_an_identity_provider(browser, signing_in):
+    enforced, issuer = signing_in
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{enforced.url}/_stepwell/console/state-machines")
+    dialog = page.get_by_role("dialog", name="Sign in")
+    dialog.get_by_role("button", name="Sign in with Example Inc.").click()
+    # Back on the page one came from, with the rights of the role and no others.
+    expect(page.get_by_text("There is no state machine yet.")).to_be_visible()
+    expect(page).to_have_url(f"{enforced.url}/_stepwell/console/state-machines")
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    assert "/token" in issuer.asked
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="IAM").click()
+    expect(page.get_by_text("assumed-role/people/ann is not authorized to perform: iam:").first).to_be_visible()
+    told = enforced.admin("cloudtrail").lookup_events(
+        LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "AssumeRoleWithWebIdentity"}])["Events"]
+    assert [event["Username"] for event in told] == ["ann"]
+    context.close()
+
+
+def test_whom_the_trust_policy_does_not_let_in_is_not_signed_in(browser, signing_in):
+    enforced, issuer = signing_in
+    issuer.subject = "mallory"
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{enforced.url}/_stepwell/console/state-machines")
+    page.get_by_role("button", name="Sign in with Example Inc.").click()
+    expect(page.get_by_role("heading", name="You are not signed in")).to_be_visible()
+    expect(page.get_by_text("Not authorized to perform sts:AssumeRoleWithWebIdentity")).to_be_visible()
+    # An answer that this tab did not ask for signs nobody in.
+    page.goto(f"{enforced.url}/_stepwell/console/signed-in?code=stolen&state=made-up")
+    expect(page.get_by_text("This is not the answer to a sign-in of this tab.")).to_be_visible()
+    assert page.evaluate("sessionStorage.getItem('stepwell.credentials')") is None
+    context.close()
+
+
+def test_a_sign_in_is_held_to_what_was_asked(signing_in):
+    enforced, issuer = signing_in
+
+    def bring(**brought):
+        asked = {"code": "c", "codeVerifier": "v", "redirectUri": "http://here/", "nonce": "n"} | brought
+        request = urllib.request.Request(f"{enforced.url}/_stepwell/sign-in", json.dumps(asked).encode())
+        with pytest.raises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(request)
+        return json.loads(error.value.read())["message"]
+
+    assert "invalid_grant" in bring()
+    # A code that was asked for with another verifier, and a token for another question.
+    verifier = "a" * 43
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+    for code in ("one", "two"):
+        issuer.codes[code] = {"client_id": "stepwell-console", "redirect_uri": "http://here/", "nonce": "theirs",
+                              "code_challenge": challenge}
+    assert "invalid_grant" in bring(code="one")
+    assert "not the answer to this sign-in" in bring(code="two", codeVerifier=verifier, nonce="mine")

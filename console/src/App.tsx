@@ -4,6 +4,7 @@ import { Suspense, lazy, useEffect, useState, useSyncExternalStore } from 'react
 
 import { liveness } from './api/changes';
 import { type ApiError, onSignInNeeded } from './api/call';
+import { type Provider, leave, provider } from './api/oidc';
 import { isSignedIn, onSession, region, setRegion, signIn, signOut } from './api/session';
 import { HOME, Link, go, ofAws, useLocation } from './router';
 import { Announcer, Dialog, PageHead, TextField } from './ui/parts';
@@ -34,6 +35,7 @@ const Iam = page(async () => (await import('./pages/Iam')).Iam);
 const Role = page(async () => (await import('./pages/Role')).Role);
 const CreateRole = page(async () => (await import('./pages/CreateRole')).CreateRole);
 const Policy = page(async () => (await import('./pages/Iam')).Policy);
+const SignedIn = page(async () => (await import('./pages/SignedIn')).SignedIn);
 const SetUp = page(async () => (await import('./pages/SetUp')).SetUp);
 
 const SECTIONS: [string, [string, string][]][] = [
@@ -94,6 +96,8 @@ function Shown({ path }: { path: string }) {
       return name === 'create-role' ? <CreateRole /> : <Iam />;
     case 'set-up':
       return <SetUp />;
+    case 'signed-in':
+      return <SignedIn />;
   }
   return (
     <>
@@ -223,6 +227,12 @@ function Who({ refused, onSignIn }: { refused: ApiError | undefined; onSignIn: (
   const [accessKeyId, setKey] = useState('');
   const [secretAccessKey, setSecret] = useState('');
   const [sessionToken, setToken] = useState('');
+  const [other, setOther] = useState<Provider>();
+  const [problem, setProblem] = useState<Error>();
+  const shown = open || refused !== undefined;
+  useEffect(() => {
+    if (shown) provider().then(setOther, setProblem);
+  }, [shown]);
   return (
     <>
       {signedIn ? (
@@ -234,7 +244,7 @@ function Who({ refused, onSignIn }: { refused: ApiError | undefined; onSignIn: (
           Sign in
         </button>
       )}
-      {(open || refused) && (
+      {shown && (
         <Dialog
           title="Sign in"
           submit="Sign in"
@@ -251,6 +261,14 @@ function Who({ refused, onSignIn }: { refused: ApiError | undefined; onSignIn: (
           }}
         >
           {refused && <p role="alert">{refused.message}</p>}
+          {problem && <p role="alert">{problem.message}</p>}
+          {other && (
+            <p>
+              <button type="button" onClick={() => leave(other).catch(setProblem)}>
+                Sign in with {other.name}
+              </button>
+            </p>
+          )}
           <p>
             With an access key of this server. It is kept for this tab alone and signs what the page asks; a server that
             does not check takes anybody.

@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 use serde_json::Value;
 use services::iam::guard::{Guard, Mode};
 use services::stepfunctions::graph::{self, Drawing};
+use services::sts::sign_in;
 use services::{Caller, Context, Error, Identity, Input, Output, changes};
 
 use crate::ResponseBody;
@@ -70,6 +71,25 @@ pub trait Door: Send + Sync + 'static {
         self.may_ask_proof()
     }
 
+    /// What a page must know to offer a sign-in with an identity provider; none where there is none.
+    fn sign_in_offer(&self) -> Option<Value> {
+        None
+    }
+
+    /// Where the identity provider asks people who they are.
+    fn sign_in_at(&self) -> BoxFuture<'_, Result<String, Error>> {
+        Box::pin(async { Err(no_provider()) })
+    }
+
+    /// Credentials for what a browser brought back from the identity provider.
+    fn sign_in<'a>(
+        &'a self,
+        _region: &'a str,
+        _input: Input,
+    ) -> BoxFuture<'a, Result<Value, Error>> {
+        Box::pin(async { Err(no_provider()) })
+    }
+
     /// What an access key stands for; none for one that nobody has.
     fn identity<'a>(
         &'a self,
@@ -77,6 +97,10 @@ pub trait Door: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Option<Arc<Identity>>, Error>> {
         Box::pin(async { Ok(None) })
     }
+}
+
+fn no_provider() -> Error {
+    Error::new("NotFound", "no identity provider is configured here").with_status(404)
 }
 
 impl Door for Context {
@@ -138,6 +162,18 @@ impl Door for Context {
 
     fn asks_proof(&self, account: &str) -> bool {
         self.iam.mode(account) == Mode::Enforce
+    }
+
+    fn sign_in_offer(&self) -> Option<Value> {
+        sign_in::offer(self)
+    }
+
+    fn sign_in_at(&self) -> BoxFuture<'_, Result<String, Error>> {
+        Box::pin(sign_in::authorization_endpoint(self))
+    }
+
+    fn sign_in<'a>(&'a self, region: &'a str, input: Input) -> BoxFuture<'a, Result<Value, Error>> {
+        Box::pin(sign_in::sign_in(self, region, input))
     }
 
     fn identity<'a>(

@@ -19,7 +19,9 @@ use crate::identify::{self, Meaning, Meant, Shown, Unknown};
 use crate::protocols::query::{self, Form};
 use crate::protocols::{self, Protocol, aws_json, rest_json};
 use crate::signature::{Fault, RequestHead, Style};
-use crate::{Gateway, ResponseBody, body, changes, console, guard, health, meter, s3, tunnel};
+use crate::{
+    Gateway, ResponseBody, body, changes, console, guard, health, meter, s3, sign_in, tunnel,
+};
 
 /// Where a request came from.
 #[derive(Clone, Copy, Debug)]
@@ -115,6 +117,12 @@ async fn dispatch(
             (&Method::GET, "changes") => follow(gateway, peer, &request, ending, &request_id).await,
             (method, _) if uri.path().starts_with(console::HOME) => {
                 console::answer(method, &uri.path()[console::HOME.len()..], headers)
+            }
+            (method, path) if path == sign_in::PATH || path.starts_with("sign-in/") => {
+                let asked = (method.clone(), path[sign_in::PATH.len()..].to_owned());
+                let wire = wire(peer, headers, &request_id);
+                let asked = (&asked.0, asked.1.as_str());
+                sign_in::answer(gateway, peer, asked, request.into_body(), wire).await
             }
             (&Method::POST, "graph") => draw(gateway, peer, request, &request_id).await,
             (&Method::POST, "denials") => denials(gateway, peer, request, &request_id).await,

@@ -33,6 +33,7 @@ mod meter;
 mod protocols;
 mod s3;
 mod serve;
+mod sign_in;
 mod signature;
 mod tunnel;
 

@@ -20,6 +20,8 @@ use crate::quotas::Throttle;
 use crate::s3::ObjectStore;
 use crate::sagemaker::runner::Runner;
 use crate::stepfunctions::{self, Background};
+use crate::sts::Issuers;
+use crate::sts::sign_in::SignIn;
 
 /// Gives the time and the dice; the binary has the only real one.
 pub trait Clock: Send + Sync + 'static {
@@ -53,6 +55,8 @@ pub struct Settings {
     pub mocks: Option<Arc<Mocks>>,
     /// Services that answer elsewhere.
     pub elsewhere: Arc<Elsewhere>,
+    /// Whom people sign in with.
+    pub sign_in: Option<SignIn>,
 }
 
 impl Settings {
@@ -65,6 +69,7 @@ impl Settings {
             lengths: Lengths::default(),
             mocks: None,
             elsewhere: Arc::default(),
+            sign_in: None,
         }
     }
 
@@ -77,6 +82,12 @@ impl Settings {
     /// With these answers of tasks.
     pub fn with_mocks(mut self, mocks: Option<Arc<Mocks>>) -> Settings {
         self.mocks = mocks;
+        self
+    }
+
+    /// With an identity provider to sign in with.
+    pub fn with_sign_in(mut self, sign_in: Option<SignIn>) -> Settings {
+        self.sign_in = sign_in;
         self
     }
 
@@ -106,6 +117,8 @@ pub struct Context {
     pub iam: Arc<Guard>,
     /// Who called what.
     pub audit: Audit,
+    /// Whose word is taken for who somebody is.
+    pub issuers: Issuers,
     /// How often they may.
     pub throttle: Throttle,
     /// The only time and dice.

@@ -90,6 +90,7 @@ impl World {
             store,
             clock: hand.clone(),
             changes,
+            issuers: Default::default(),
             throttle: Default::default(),
             audit: Audit::new(AuditSettings::default(), Events::Management, folder.path()),
             iam: Arc::new(Guard::new(mode, folder.path()).unwrap()),

@@ -16,6 +16,7 @@ use services::audit::{AuditSettings, Events as AuditEvents};
 use services::elsewhere::Connection;
 use services::iam::guard::{GuardSettings, Mode};
 use services::quotas::Quotas;
+use services::sts::sign_in::SignIn;
 
 use crate::elsewhere;
 use crate::observe::{Events, Traces};
@@ -186,6 +187,7 @@ struct File {
     tls: Option<TlsMode>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
+    sign_in: Option<SignIn>,
 }
 
 /// What a server is started with.
@@ -241,6 +243,8 @@ pub struct Config {
     pub audit: AuditSettings,
     /// The port's certificate; none for plain HTTP.
     pub tls: Option<Certificate>,
+    /// Whom people sign in to the console with.
+    pub sign_in: Option<SignIn>,
 }
 
 impl Config {
@@ -265,6 +269,7 @@ impl Config {
         check_limits(&file.limits)?;
         file.quotas.check().map_err(anyhow::Error::msg)?;
         file.audit.check().map_err(anyhow::Error::msg)?;
+        file.sign_in.as_ref().map_or(Ok(()), SignIn::check).map_err(anyhow::Error::msg)?;
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
         let jobs = flags.jobs.or(file.jobs).unwrap_or(1).max(1);
         Ok(Config {
@@ -312,6 +317,7 @@ impl Config {
             quotas: file.quotas,
             port: file.port,
             tls,
+            sign_in: file.sign_in,
             audit: AuditSettings { events: flags.audit.or(file.audit.events), ..file.audit },
         })
     }

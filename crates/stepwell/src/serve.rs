@@ -203,9 +203,11 @@ async fn open(config: &Config) -> anyhow::Result<Arc<Context>> {
         changes,
         iam: Arc::new(services::iam::guard::Guard::new(config.iam.clone(), &config.data)?),
         audit: Audit::new(config.audit.clone(), audited(config), &config.data),
+        issuers: Default::default(),
         throttle: services::quotas::Throttle::new(config.quotas.clone()),
         settings: Settings::new(&config.account, &config.data)
             .with_limits(config.limits)
+            .with_sign_in(config.sign_in.clone())
             .with_elsewhere(elsewhere::elsewhere(config)?)
             .with_mocks(mocks(config)?),
     };

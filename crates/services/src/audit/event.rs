@@ -1,7 +1,12 @@
 //! An event as CloudTrail writes it.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use asl::Timestamp;
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::who::{Described, invoked_by};
 use super::{Noted, kinds};
@@ -11,63 +16,140 @@ use crate::{Caller, Context};
 /// The version of the record's form.
 const VERSION: &str = "1.11";
 
-/// The event of a call.
-pub(super) async fn event(context: &Context, described: &mut Described, noted: &Noted) -> Value {
+/// The members in the order CloudTrail has them. What many events have alike is written once and kept.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    event_version: &'static str,
+    user_identity: &'a RawValue,
+    event_time: String,
+    event_source: String,
+    event_name: &'a str,
+    aws_region: &'a str,
+    #[serde(rename = "sourceIPAddress")]
+    source_ip_address: Cow<'a, str>,
+    user_agent: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_message: Option<&'a str>,
+    request_parameters: Option<Named<'a>>,
+    response_elements: Option<Named<'a>>,
+    #[serde(rename = "requestID")]
+    request_id: Cow<'a, str>,
+    #[serde(rename = "eventID")]
+    event_id: String,
+    read_only: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    resources: Vec<Resource>,
+    event_type: &'static str,
+    management_event: bool,
+    recipient_account_id: &'a str,
+    event_category: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_details: Option<TlsDetails<'a>>,
+}
+
+#[derive(Serialize)]
+struct Resource {
+    #[serde(rename = "accountId", skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    #[serde(rename = "ARN")]
+    arn: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TlsDetails<'a> {
+    tls_version: &'static str,
+    cipher_suite: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_provided_host_header: Option<&'a str>,
+}
+
+/// Appends the event of a call, as a line.
+pub(super) async fn write(
+    context: &Context,
+    described: &mut Described,
+    noted: &Noted,
+    lines: &mut Vec<u8>,
+) {
     let Noted { moment, caller, wire, service, operation, .. } = noted;
-    let service_itself = invoked_by(caller);
+    // Who is asked by a service here sees the service, and not where it runs.
+    let (address, agent) = match (wire, invoked_by(caller)) {
+        (_, Some(service)) => (Cow::Borrowed(service), service),
+        (Some(wire), None) => {
+            (Cow::Owned(wire.address.to_string()), wire.user_agent.as_deref().unwrap_or_default())
+        }
+        (None, None) => (Cow::Borrowed("AWS Internal"), "AWS Internal"),
+    };
     let mut dice = moment.dice("audit");
-    let (event_id, request_id) = (dice.uuid(), dice.uuid());
+    let event_id = dice.uuid();
+    let request_id = match wire {
+        Some(wire) => Cow::Borrowed(wire.request_id.as_str()),
+        None => Cow::Owned(dice.uuid()),
+    };
     let is_data = kinds::is_data(service, operation);
     let identity = match noted.web_identity() {
-        Some(identity) => identity,
+        Some(identity) => raw(&identity),
         None => described.of(context, caller).await,
     };
-    let mut event = json!({
-        "eventVersion": VERSION,
-        "userIdentity": identity,
-        "eventTime": time(moment.now),
-        "eventSource": source(service),
-        "eventName": operation,
-        "awsRegion": region(service, caller),
-        "sourceIPAddress": match (wire, service_itself) {
-            (Some(wire), None) => wire.address.to_string(),
-            (_, other) => other.unwrap_or("AWS Internal").to_owned(),
-        },
-        "userAgent": match (wire, service_itself) {
-            (Some(wire), None) => wire.user_agent.clone().unwrap_or_default(),
-            (_, other) => other.unwrap_or("AWS Internal").to_owned(),
-        },
-    });
-    if let Some((code, message)) = &noted.error {
-        event["errorCode"] = code.as_str().into();
-        event["errorMessage"] = message.as_str().into();
+    let tls = wire.as_ref().and_then(|wire| Some((wire.tls?, wire.host.as_deref())));
+    let named = |value| Named { is_s3: *service == "s3", value };
+    let event = Event {
+        event_version: VERSION,
+        user_identity: &identity,
+        event_time: time(moment.now),
+        event_source: source(service),
+        event_name: operation,
+        aws_region: region(service, caller),
+        source_ip_address: address,
+        user_agent: agent,
+        error_code: noted.error.as_ref().map(|(code, _)| code.as_str()),
+        error_message: noted.error.as_ref().map(|(_, message)| message.as_str()),
+        request_parameters: noted.request.as_ref().map(named),
+        response_elements: noted.response.as_ref().map(named),
+        request_id,
+        event_id,
+        read_only: kinds::is_read_only(service, operation),
+        resources: resources(noted),
+        event_type: "AwsApiCall",
+        management_event: !is_data,
+        recipient_account_id: recipient(noted),
+        event_category: if is_data { "Data" } else { "Management" },
+        tls_details: tls.map(|(tls, host)| TlsDetails {
+            tls_version: tls.version,
+            cipher_suite: tls.cipher_suite,
+            client_provided_host_header: host,
+        }),
+    };
+    line(&event, lines);
+}
+
+/// Appends that so many calls are not in the log.
+pub(super) fn write_lost(context: &Context, count: u64, lines: &mut Vec<u8>) {
+    line(&lost(context, count), lines);
+}
+
+fn line(event: &impl Serialize, lines: &mut Vec<u8>) {
+    let before = lines.len();
+    match serde_json::to_writer(&mut *lines, event) {
+        Ok(()) => lines.push(b'\n'),
+        // Memory takes what is written; half a line would spoil the next.
+        Err(_) => lines.truncate(before),
     }
-    event["requestParameters"] =
-        noted.request.as_ref().map_or(Value::Null, |told| named(service, told));
-    event["responseElements"] =
-        noted.response.as_ref().map_or(Value::Null, |told| named(service, told));
-    event["requestID"] = wire.as_ref().map_or(request_id, |wire| wire.request_id.clone()).into();
-    event["eventID"] = event_id.into();
-    event["readOnly"] = kinds::is_read_only(service, operation).into();
-    let resources = resources(noted);
-    if !resources.is_empty() {
-        event["resources"] = resources.into();
-    }
-    event["eventType"] = "AwsApiCall".into();
-    event["managementEvent"] = (!is_data).into();
-    event["recipientAccountId"] = recipient(noted).into();
-    event["eventCategory"] = if is_data { "Data" } else { "Management" }.into();
-    if let Some(tls) = wire.as_ref().and_then(|wire| wire.tls.as_ref()) {
-        event["tlsDetails"] = json!({ "tlsVersion": tls.version, "cipherSuite": tls.cipher_suite });
-        if let Some(host) = wire.as_ref().and_then(|wire| wire.host.as_ref()) {
-            event["tlsDetails"]["clientProvidedHostHeader"] = host.as_str().into();
-        }
-    }
-    event
+}
+
+/// A value as it is written.
+pub(super) fn raw(value: &Value) -> Arc<RawValue> {
+    serde_json::value::to_raw_value(value)
+        .map_or_else(|_| RawValue::NULL.to_owned().into(), Arc::from)
 }
 
 /// That so many calls are not in the log.
-pub(super) fn lost(context: &Context, count: u64) -> Value {
+fn lost(context: &Context, count: u64) -> Value {
     let moment = context.clock.moment();
     json!({
         "eventVersion": VERSION,
@@ -113,11 +195,11 @@ impl Noted {
 }
 
 /// Whose log the event belongs to: of somebody without an account, the account they asked.
-fn recipient(noted: &Noted) -> String {
+fn recipient(noted: &Noted) -> &str {
     let role = noted.request.as_ref().and_then(|told| told["RoleArn"].as_str());
     match role.and_then(|role| role.split(':').nth(4)) {
-        Some(account) if noted.web_identity().is_some() => account.to_owned(),
-        _ => noted.caller.account.clone(),
+        Some(account) if noted.operation == "AssumeRoleWithWebIdentity" => account,
+        _ => &noted.caller.account,
     }
 }
 
@@ -137,42 +219,49 @@ pub(crate) fn source(service: &str) -> String {
 }
 
 /// IAM is in one region of its partition.
-fn region(service: &str, caller: &Caller) -> String {
+fn region<'a>(service: &str, caller: &'a Caller) -> &'a str {
     match (service, crate::arn::partition(&caller.region)) {
-        ("iam", "aws-cn") => "cn-north-1".to_owned(),
-        ("iam", "aws-us-gov") => "us-gov-west-1".to_owned(),
-        ("iam", _) => "us-east-1".to_owned(),
-        _ => caller.region.clone(),
+        ("iam", "aws-cn") => "cn-north-1",
+        ("iam", "aws-us-gov") => "us-gov-west-1",
+        ("iam", _) => "us-east-1",
+        _ => &caller.region,
     }
 }
 
-/// With the names that CloudTrail gives to members: they begin with a small letter.
-fn named(service: &str, value: &Value) -> Value {
-    match value {
-        Value::Object(members) => {
-            let renamed = members.iter().map(|(name, value)| {
-                let new = match (service, name.as_str()) {
-                    ("s3", "Bucket") => "bucketName".to_owned(),
-                    _ => small(name),
+/// Members with the names that CloudTrail gives them: they begin with a small letter.
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    is_s3: bool,
+    value: &'a Value,
+}
+
+impl Serialize for Named<'_> {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let inner = |value| Named { value, ..*self };
+        match self.value {
+            Value::Object(members) => {
+                let name = |name: &'_ str| match name {
+                    "Bucket" if self.is_s3 => "bucketName".to_owned(),
+                    other => small(other),
                 };
-                (new, named(service, value))
-            });
-            Value::Object(renamed.collect::<Map<_, _>>())
+                out.collect_map(members.iter().map(|(key, value)| (name(key), inner(value))))
+            }
+            Value::Array(items) => out.collect_seq(items.iter().map(inner)),
+            other => other.serialize(out),
         }
-        Value::Array(items) => items.iter().map(|item| named(service, item)).collect(),
-        other => other.clone(),
     }
 }
 
 fn small(name: &str) -> String {
-    let mut letters = name.chars();
-    letters
-        .next()
-        .map_or_else(String::new, |first| first.to_ascii_lowercase().to_string() + letters.as_str())
+    let mut name = name.to_owned();
+    if let Some(first) = name.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    name
 }
 
 /// What the call is about: what it needs a permission for, and what came out.
-fn resources(noted: &Noted) -> Vec<Value> {
+fn resources(noted: &Noted) -> Vec<Resource> {
     let mut arns: Vec<String> = Vec::new();
     let mut add = |arn: &str| {
         let is_one = arn.starts_with("arn:") && !arn.contains('*') && !arn.ends_with(':');
@@ -193,15 +282,7 @@ fn resources(noted: &Noted) -> Vec<Value> {
     }
     let described = |arn: String| {
         let account = arn.split(':').nth(4).filter(|account| !account.is_empty());
-        let mut resource = Map::new();
-        if let Some(account) = account {
-            resource.insert("accountId".to_owned(), account.into());
-        }
-        if let Some(kind) = kind_of(&arn) {
-            resource.insert("type".to_owned(), kind.into());
-        }
-        resource.insert("ARN".to_owned(), arn.into());
-        Value::Object(resource)
+        Resource { account: account.map(str::to_owned), kind: kind_of(&arn), arn }
     };
     arns.into_iter().map(described).collect()
 }
@@ -248,6 +329,7 @@ mod tests {
         assert_eq!(source("cloudwatch"), "monitoring.amazonaws.com");
         let told = json!({ "Bucket": "b", "VpcConfig": { "Subnets": [{ "S3Uri": 1 }] } });
         let wanted = json!({ "bucketName": "b", "vpcConfig": { "subnets": [{ "s3Uri": 1 }] } });
-        assert_eq!(named("s3", &told), wanted);
+        assert_eq!(json!(Named { is_s3: true, value: &told }), wanted);
+        assert_eq!((small("ARN"), small("élan")), ("aRN".to_owned(), "élan".to_owned()));
     }
 }

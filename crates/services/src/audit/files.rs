@@ -42,13 +42,20 @@ impl Files {
             Some(open) => open,
             None => self.open_newest()?,
         };
-        if open.bytes > 0 && open.bytes + lines.len() as u64 > self.bytes_max {
-            open = self.open(open.number + 1)?;
-            self.remove_old(open.number)?;
-        }
         // What goes wrong here leaves no open file behind: the next time looks at how it ends.
-        open.file.write_all(lines)?;
-        open.bytes += lines.len() as u64;
+        let mut rest = lines;
+        while !rest.is_empty() {
+            let room = usize::try_from(self.bytes_max.saturating_sub(open.bytes));
+            let fitting = fitting(rest, room.unwrap_or(usize::MAX), open.bytes == 0);
+            if fitting == 0 {
+                open = self.open(open.number + 1)?;
+                self.remove_old(open.number)?;
+                continue;
+            }
+            open.file.write_all(&rest[..fitting])?;
+            open.bytes += fitting as u64;
+            rest = &rest[fitting..];
+        }
         *place = Some(open);
         Ok(())
     }
@@ -150,6 +157,19 @@ impl Files {
     }
 }
 
+/// How many bytes of the lines, whole ones, there is room for. A line that is too long for any file stands
+/// in one alone.
+fn fitting(lines: &[u8], room: usize, is_new: bool) -> usize {
+    if lines.len() <= room {
+        return lines.len();
+    }
+    let end = |place: Option<usize>| place.map_or(0, |at| at + 1);
+    match end(lines[..room].iter().rposition(|byte| *byte == b'\n')) {
+        0 if is_new => end(lines.iter().position(|byte| *byte == b'\n')).max(1),
+        fitting => fitting,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,6 +201,15 @@ mod tests {
             })
             .unwrap();
         assert_eq!(all(&files, place), ["four"]);
+    }
+
+    #[test]
+    fn lines_that_come_together_are_parted() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::new(folder.path(), 8, 9);
+        files.append(b"one\ntwo\nthree and more\nfour\n").unwrap();
+        assert_eq!(all(&files, None), ["four", "three and more", "two", "one"]);
+        assert_eq!(files.numbers().unwrap(), [1, 2, 3]);
     }
 
     #[test]

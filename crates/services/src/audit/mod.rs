@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use asl::Moment;
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::{Caller, Context, Error, Input, Output};
 
@@ -105,7 +105,9 @@ pub struct Audit {
     files: Arc<Files>,
     sender: mpsc::Sender<Message>,
     receiver: Mutex<Option<mpsc::Receiver<Message>>>,
-    waiting_bytes: Arc<AtomicUsize>,
+    /// Somebody waits for what is written.
+    hurry: Notify,
+    waiting_bytes: AtomicUsize,
     lost: AtomicU64,
 }
 
@@ -145,7 +147,8 @@ impl Audit {
             settings,
             sender,
             receiver: Mutex::new(Some(receiver)),
-            waiting_bytes: Arc::default(),
+            hurry: Notify::new(),
+            waiting_bytes: AtomicUsize::new(0),
             lost: AtomicU64::new(0),
         }
     }
@@ -200,6 +203,7 @@ impl Audit {
     pub(crate) async fn flush(&self) {
         let (written, heard) = oneshot::channel();
         if self.sender.send(Message::Flush(written)).await.is_ok() {
+            self.hurry.notify_one();
             let _ = heard.await;
         }
     }
@@ -207,6 +211,7 @@ impl Audit {
     /// The log ends behind what is in the queue.
     pub async fn end(&self) {
         let _ = self.sender.send(Message::End).await;
+        self.hurry.notify_one();
     }
 
     pub(crate) fn files(&self) -> Arc<Files> {

@@ -1,40 +1,43 @@
 //! `userIdentity`: whoever called, as CloudTrail describes them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::event::raw;
 use crate::{Caller, Context, Origin, iam, identity};
 
 /// Descriptions at hand; they hold until something in IAM changes.
 #[derive(Default)]
 pub(super) struct Described {
     generation: u64,
-    kept: HashMap<(String, Option<String>), Value>,
+    kept: HashMap<String, Arc<RawValue>>,
 }
 
 const KEPT_MAX: usize = 1000;
 
 impl Described {
     /// Whoever called.
-    pub async fn of(&mut self, context: &Context, caller: &Caller) -> Value {
+    pub async fn of(&mut self, context: &Context, caller: &Caller) -> Arc<RawValue> {
         let generation = context.iam.identities.generation();
         if generation != self.generation || self.kept.len() >= KEPT_MAX {
             self.kept.clear();
             self.generation = generation;
         }
-        let key = (caller.arn.clone(), caller.access_key.clone());
-        let mut described = match self.kept.get(&key) {
-            Some(described) => described.clone(),
-            None => {
-                let described = describe(context, caller).await;
-                self.kept.insert(key, described.clone());
-                described
-            }
-        };
-        if let Some(service) = invoked_by(caller) {
+        let (service, access_key) = (invoked_by(caller), caller.access_key.as_deref());
+        let key =
+            [&caller.arn, access_key.unwrap_or_default(), service.unwrap_or_default()].join(" ");
+        if let Some(described) = self.kept.get(&key) {
+            return described.clone();
+        }
+        let mut described = describe(context, caller).await;
+        if let Some(service) = service {
             described["invokedBy"] = service.into();
         }
+        let described = raw(&described);
+        self.kept.insert(key, described.clone());
         described
     }
 }

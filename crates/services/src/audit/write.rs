@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 
+use super::Message;
 use super::event;
 use super::who::Described;
-use super::{Message, Noted};
 use crate::Context;
 
 /// So many calls are written at once, at most.
-const TOGETHER: usize = 512;
+const TOGETHER: usize = 1024;
+/// Calls within so long are written at once: waking this task and the disk for each would cost more than
+/// the calls themselves do.
+const GATHERED: Duration = Duration::from_millis(50);
 
 /// Writes the audit log until [`Audit::end`](super::Audit::end).
 pub async fn write(context: Arc<Context>) {
@@ -20,11 +24,23 @@ pub async fn write(context: Arc<Context>) {
     let (mut described, mut messages) = (Described::default(), Vec::new());
     let mut is_broken = false;
     while receiver.recv_many(&mut messages, TOGETHER).await > 0 {
+        let is_hurried = messages.iter().any(|message| !matches!(message, Message::Call(_)));
+        if !is_hurried && messages.len() < TOGETHER {
+            tokio::select! {
+                () = tokio::time::sleep(GATHERED) => {}
+                () = audit.hurry.notified() => {}
+            }
+            while messages.len() < TOGETHER
+                && let Ok(message) = receiver.try_recv()
+            {
+                messages.push(message);
+            }
+        }
         let (mut lines, mut count, mut flushed, mut ends) = (Vec::new(), 0, Vec::new(), false);
         for message in messages.drain(..) {
             match message {
                 Message::Call(noted) => {
-                    add(&context, &mut described, &noted, &mut lines).await;
+                    event::write(&context, &mut described, &noted, &mut lines).await;
                     audit.waiting_bytes.fetch_sub(noted.bytes, Ordering::Relaxed);
                     count += 1;
                 }
@@ -38,7 +54,7 @@ pub async fn write(context: Arc<Context>) {
                 lost,
                 "calls are missing in the audit log: they came faster than they could be written"
             );
-            line(&event::lost(&context, lost), &mut lines);
+            event::write_lost(&context, lost, &mut lines);
         }
         if !lines.is_empty() {
             let files = audit.files();
@@ -67,15 +83,5 @@ pub async fn write(context: Arc<Context>) {
         if ends {
             return;
         }
-    }
-}
-
-async fn add(context: &Context, described: &mut Described, noted: &Noted, lines: &mut Vec<u8>) {
-    line(&event::event(context, described, noted).await, lines);
-}
-
-fn line(event: &serde_json::Value, lines: &mut Vec<u8>) {
-    if serde_json::to_writer(&mut *lines, event).is_ok() {
-        lines.push(b'\n');
     }
 }

@@ -28,6 +28,11 @@ pub(super) trait Holder: Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// ARNs of the policies attached to it.
     fn attached(&mut self) -> &mut Vec<String>;
+
+    /// Whether it is for its owner to change.
+    fn check_changeable(&self) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// Those that have tags and a permissions boundary, too.
@@ -37,8 +42,22 @@ pub(super) trait Bounded: Holder {
     fn tags(&mut self) -> &mut Vec<Tag>;
 }
 
-/// Changes one.
+/// Changes what one may do.
 pub(super) async fn change<H: Holder, R>(
+    context: &Context,
+    caller: &Caller,
+    name: &str,
+    mut change: impl FnMut(&mut H) -> Result<R, Error> + Send,
+) -> Result<R, Error> {
+    let checked = |holder: &mut H| {
+        holder.check_changeable()?;
+        change(holder)
+    };
+    change_any(context, caller, name, checked).await
+}
+
+/// Changes one, whoever it is for.
+pub(super) async fn change_any<H: Holder, R>(
     context: &Context,
     caller: &Caller,
     name: &str,
@@ -68,6 +87,10 @@ impl Holder for Role {
 
     fn attached(&mut self) -> &mut Vec<String> {
         &mut self.attached
+    }
+
+    fn check_changeable(&self) -> Result<(), Error> {
+        roles::check_unprotected(self)
     }
 }
 

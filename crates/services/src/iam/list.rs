@@ -31,9 +31,8 @@ pub(super) fn cut<T>(
     max_items: Option<usize>,
 ) -> Result<(Vec<T>, End), Error> {
     let from = match marker {
-        Some(marker) => {
-            page::position(marker).ok_or_else(|| Error::validation("Invalid Marker."))?
-        }
+        Some(marker) => page::position(marker)
+            .ok_or_else(|| Error::new("ValidationError", "Invalid Marker."))?,
         None => String::new(),
     };
     let limit = max_items.unwrap_or(100).clamp(1, 1000);

@@ -14,6 +14,7 @@ mod inline_policies;
 mod instance_profiles;
 mod list;
 mod managed;
+mod oidc_providers;
 mod policies;
 pub mod policy;
 mod policy_versions;
@@ -35,6 +36,8 @@ use crate::{Error, Service};
 pub(crate) use access_keys::user_of_key;
 pub use administrator::{GivenKey, administrator};
 use groups::Group;
+pub(crate) use guard::Federated;
+pub(crate) use oidc_providers::{Provider, find_issuer, is_safe, name_of};
 pub(crate) use policies::policy_text;
 pub(crate) use roles::{find_role, id_of_role};
 pub(crate) use users::id_of_user;
@@ -116,6 +119,16 @@ pub static SERVICE: Service = Service {
         &operation!("AddRoleToInstanceProfile", instance_profiles::add_role),
         &operation!("RemoveRoleFromInstanceProfile", instance_profiles::remove_role),
         &operation!("DeleteInstanceProfile", instance_profiles::delete),
+        &operation!("CreateOpenIDConnectProvider", oidc_providers::create),
+        &operation!("GetOpenIDConnectProvider", oidc_providers::get),
+        &operation!("ListOpenIDConnectProviders", oidc_providers::list),
+        &operation!("DeleteOpenIDConnectProvider", oidc_providers::delete),
+        &operation!("UpdateOpenIDConnectProviderThumbprint", oidc_providers::update_thumbprint),
+        &operation!("AddClientIDToOpenIDConnectProvider", oidc_providers::add_client_id),
+        &operation!("RemoveClientIDFromOpenIDConnectProvider", oidc_providers::remove_client_id),
+        &operation!("TagOpenIDConnectProvider", oidc_providers::tag),
+        &operation!("UntagOpenIDConnectProvider", oidc_providers::untag),
+        &operation!("ListOpenIDConnectProviderTags", oidc_providers::list_tags),
         &operation!("SimulatePrincipalPolicy", simulate::principal),
         &operation!("SimulateCustomPolicy", simulate::custom),
         &operation!("CreateAccessKey", access_keys::create_access_key),

@@ -202,6 +202,18 @@ fn missing(name: &str) -> Error {
     no_such_entity(format!("The role with name {name} cannot be found."))
 }
 
+/// A service-linked role is its service's alone.
+pub(super) fn check_unprotected(role: &Role) -> Result<(), Error> {
+    if !role.path.starts_with("/aws-service-role/") {
+        return Ok(());
+    }
+    let name = &role.name;
+    let message = format!(
+        "Cannot perform the operation on the protected role '{name}' - this role is only modifiable by AWS"
+    );
+    Err(Error::new("UnmodifiableEntity", message))
+}
+
 /// Changes a role.
 pub(super) async fn change<R>(
     context: &Context,
@@ -328,6 +340,7 @@ pub(super) async fn update_assume_role_policy(
 ) -> Result<(), Error> {
     document::check(&request.policy_document, Kind::Trust)?;
     change(context, caller, &request.role_name, |role| {
+        check_unprotected(role)?;
         role.trust.clone_from(&request.policy_document);
         Ok(())
     })
@@ -340,6 +353,7 @@ pub(super) async fn delete_role(
     request: ByName,
 ) -> Result<(), Error> {
     let found = find_role(context, caller, &request.role_name).await?;
+    check_unprotected(&found.value)?;
     if !found.value.attached.is_empty() {
         return Err(delete_conflict("Cannot delete entity, must detach all policies first."));
     }

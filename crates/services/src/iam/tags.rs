@@ -7,7 +7,7 @@ use super::list::{self, End};
 use super::{Tag, policies};
 use crate::{Caller, Context, Error};
 
-fn merge(tags: &mut Vec<Tag>, new: &[Tag]) -> Result<(), Error> {
+pub(super) fn merge(tags: &mut Vec<Tag>, new: &[Tag]) -> Result<(), Error> {
     for tag in new {
         tags.retain(|known| known.key != tag.key);
         tags.push(tag.clone());
@@ -32,7 +32,7 @@ pub(super) async fn tag<H: Bounded>(
     caller: &Caller,
     request: TagHolder,
 ) -> Result<(), Error> {
-    holder::change::<H, _>(context, caller, &request.holder, |holder| {
+    holder::change_any::<H, _>(context, caller, &request.holder, |holder| {
         merge(holder.tags(), &request.tags)
     })
     .await
@@ -51,7 +51,7 @@ pub(super) async fn untag<H: Bounded>(
     caller: &Caller,
     request: UntagHolder,
 ) -> Result<(), Error> {
-    holder::change::<H, _>(context, caller, &request.holder, |holder| {
+    holder::change_any::<H, _>(context, caller, &request.holder, |holder| {
         holder.tags().retain(|tag| !request.tag_keys.contains(&tag.key));
         Ok(())
     })

@@ -103,7 +103,10 @@ pub(super) async fn find(
 ) -> Result<Found<User>, Error> {
     let own = caller.arn.split_once(":user/").and_then(|(_, name)| name.rsplit('/').next());
     let name = name.or(own).ok_or_else(|| {
-        Error::validation("Must specify userName when calling with non-User credentials")
+        Error::new(
+            "ValidationError",
+            "Must specify userName when calling with non-User credentials",
+        )
     })?;
     let found = USERS.get(context, &key(&caller.account, name)).await?;
     found.ok_or_else(|| no_such_entity(format!("The user with name {name} cannot be found.")))

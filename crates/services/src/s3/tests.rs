@@ -63,6 +63,7 @@ impl World {
             clock: Arc::new(Ticking(AtomicI64::new(0))),
             audit: crate::audit::Audit::new(Default::default(), Default::default(), folder.path()),
             changes,
+            issuers: Default::default(),
             throttle: Default::default(),
             iam: Arc::new(
                 crate::iam::guard::Guard::new(crate::iam::guard::Mode::default(), folder.path())

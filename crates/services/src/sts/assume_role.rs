@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::credentials::{self, Credentials, Session};
+use super::{invalid, refuse_codes};
 use crate::iam::policy::{Document, Kind};
 use crate::{Caller, Context, Error, iam};
 
@@ -13,14 +14,26 @@ pub(super) struct AssumeRequest {
     role_arn: String,
     role_session_name: String,
     duration_seconds: Option<i64>,
-    policy: Option<String>,
-    #[serde(default)]
-    policy_arns: Vec<Value>,
+    #[serde(flatten)]
+    handed: Handed,
     #[serde(default)]
     tags: Vec<iam::Tag>,
     #[serde(default)]
     transitive_tag_keys: Vec<String>,
     source_identity: Option<String>,
+    serial_number: Option<String>,
+    token_code: Option<String>,
+    #[serde(default)]
+    provided_contexts: Vec<Value>,
+}
+
+/// Session policies, as requests hand them over.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Handed {
+    policy: Option<String>,
+    #[serde(default)]
+    policy_arns: Vec<Value>,
 }
 
 #[derive(Serialize)]
@@ -43,9 +56,11 @@ struct AssumedRoleUser {
 
 /// What one session hands to the next.
 const CHAINED_SECONDS_MAX: i64 = 3600;
+/// Of the root user's own sessions.
+const ROOT_SECONDS_MAX: i64 = 3600;
 /// Letters of a session policy.
 const POLICY_LETTERS_MAX: usize = 2048;
-const TAGS_MAX: usize = 50;
+pub(super) const TAGS_MAX: usize = 50;
 
 /// Credentials that act with a role, for an hour unless asked otherwise.
 pub(super) async fn assume_role(
@@ -53,13 +68,19 @@ pub(super) async fn assume_role(
     caller: &Caller,
     request: AssumeRequest,
 ) -> Result<AssumeResponse, Error> {
+    refuse_codes(request.serial_number.as_deref(), request.token_code.as_deref())?;
+    if !request.provided_contexts.is_empty() {
+        return Err(invalid(
+            "ProvidedContexts come from IAM Identity Center, which there is none of here",
+        ));
+    }
     let asked = &request.role_arn;
     let parts: Vec<&str> = asked.splitn(6, ':').collect();
     let (account, role) = match parts.as_slice() {
         ["arn", _, "iam", "", account, role] if role.starts_with("role/") => {
             (*account, role.rsplit('/').next().unwrap_or_default())
         }
-        _ => return Err(Error::validation(format!("{asked} is invalid"))),
+        _ => return Err(invalid(format!("{asked} is invalid"))),
     };
     let owner = Caller { account: account.to_owned(), ..caller.clone() };
     let found = iam::find_role(context, &owner, role).await;
@@ -77,7 +98,7 @@ pub(super) async fn assume_role(
         })?;
     let seconds = request.duration_seconds.unwrap_or(3600);
     if seconds > i64::from(role.max_session_seconds) {
-        return Err(Error::validation(
+        return Err(invalid(
             "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
         ));
     }
@@ -86,13 +107,13 @@ pub(super) async fn assume_role(
         None => None,
     };
     if caller.arn.contains(":assumed-role/") && before.is_some() && seconds > CHAINED_SECONDS_MAX {
-        return Err(Error::validation(
+        return Err(invalid(
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining",
         ));
     }
     let before = before.unwrap_or_default();
     let (tags, transitive) = tags(&request, &before)?;
-    let (policies, packed_policy_size) = policies(context, &owner, &request).await?;
+    let (policies, packed_policy_size) = policies(context, &owner, &request.handed).await?;
     let name = &request.role_session_name;
     let partition = crate::arn::partition(&caller.region);
     let arn = format!("arn:{partition}:sts::{account}:assumed-role/{}/{name}", role.name);
@@ -137,7 +158,7 @@ fn tags(request: &AssumeRequest, before: &Session) -> Result<(Tags, Vec<String>)
         tags.push((tag.key.clone(), tag.value.clone()));
     }
     if tags.len() > TAGS_MAX {
-        return Err(Error::validation("a session has at most 50 tags"));
+        return Err(invalid("a session has at most 50 tags"));
     }
     for key in &request.transitive_tag_keys {
         if !tags.iter().any(|(known, _)| known == key) {
@@ -151,10 +172,10 @@ fn tags(request: &AssumeRequest, before: &Session) -> Result<(Tags, Vec<String>)
 }
 
 /// The session policies by name, and how much of their room they take, in percent.
-async fn policies(
+pub(super) async fn policies(
     context: &Context,
     owner: &Caller,
-    request: &AssumeRequest,
+    request: &Handed,
 ) -> Result<(Option<Vec<(String, String)>>, Option<usize>), Error> {
     if request.policy.is_none() && request.policy_arns.is_empty() {
         return Ok((None, None));
@@ -181,6 +202,8 @@ async fn policies(
 #[serde(rename_all = "PascalCase")]
 pub(super) struct SessionRequest {
     duration_seconds: Option<i64>,
+    serial_number: Option<String>,
+    token_code: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -199,7 +222,11 @@ pub(super) async fn get_session_token(
         let message = "Cannot call GetSessionToken with session credentials";
         return Err(Error::new("AccessDenied", message).with_status(403));
     }
+    refuse_codes(request.serial_number.as_deref(), request.token_code.as_deref())?;
     let seconds = request.duration_seconds.unwrap_or(43_200);
+    // Whoever may do everything may not do so for longer.
+    let is_root = caller.arn.ends_with(":root");
+    let seconds = if is_root { seconds.min(ROOT_SECONDS_MAX) } else { seconds };
     let (account, arn) = (caller.account.clone(), caller.arn.clone());
     let session = Session { account, arn, own: true, ..Session::default() };
     let credentials = credentials::issue(context, session, seconds).await?;

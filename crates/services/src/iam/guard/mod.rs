@@ -19,7 +19,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Vault;
-use super::policy::{Decision, Keys, Kind, Layer, Outcome, Policies, Request, decide};
+use super::policy::{Decision, Keys, Kind, Layer, Outcome, Policies, Principal, Request, decide};
 use crate::identity::{self, Identities, Identity};
 use crate::{Caller, Context, Error, Origin};
 
@@ -58,6 +58,16 @@ impl From<Mode> for GuardSettings {
     fn from(mode: Mode) -> GuardSettings {
         GuardSettings { mode, ..GuardSettings::default() }
     }
+}
+
+/// Somebody for whom an identity provider vouches, and the role they want.
+pub(crate) struct Federated<'a> {
+    /// The provider's ARN.
+    pub provider: &'a str,
+    /// The role's.
+    pub role: &'a str,
+    /// What the token says, and the request.
+    pub keys: Vec<(String, Vec<String>)>,
 }
 
 /// Asks the policies of whoever calls.
@@ -233,6 +243,49 @@ impl Guard {
         Ok(json!({ "denials": denials.into_iter().map(told).collect::<Vec<_>>() }))
     }
 
+    /// Whether a role's trust policy lets somebody take it for whom an identity provider vouches.
+    ///
+    /// # Errors
+    /// In `enforce`, AWS's `AccessDenied`.
+    pub(crate) async fn check_federated(
+        &self,
+        context: &Context,
+        owner: &Caller,
+        action: &str,
+        federated: &Federated<'_>,
+    ) -> Result<(), Error> {
+        let mode = self.mode(&owner.account);
+        if mode == Mode::Off {
+            return Ok(());
+        }
+        let mut keys = Keys::new();
+        keys.set("aws:FederatedProvider", federated.provider);
+        for (name, values) in &federated.keys {
+            keys.set_all(name, values.clone());
+        }
+        let resource = subject::trust(context, federated.role).await?;
+        let policies = Policies { resource, resource_must_allow: true, ..Policies::default() };
+        let principal = Principal::Federated(federated.provider.to_owned());
+        let request = Request {
+            principal: &principal,
+            action,
+            resource: federated.role,
+            resource_account: None,
+            keys: &keys,
+        };
+        if decide(&request, &policies).is_allowed() {
+            return Ok(());
+        }
+        let message = format!("Not authorized to perform {action}");
+        let caller = Caller { arn: federated.provider.to_owned(), ..owner.clone() };
+        let need = Need::new(action, federated.role);
+        self.denials.tell(context.clock.moment(), &caller, &need, &message);
+        match mode {
+            Mode::Enforce => Err(access_denied("sts", message)),
+            Mode::Off | Mode::Advise => Ok(()),
+        }
+    }
+
     /// The policies of a role or user of the caller's account, and the keys that are always theirs.
     ///
     /// # Errors
@@ -324,7 +377,8 @@ impl Guard {
         if let Some(session) = identity.and_then(|identity| identity.session.policies.as_ref()) {
             policies.to_mut().session = Some(session.clone());
         }
-        if need.action.starts_with("sts:AssumeRole") {
+        const OF_ROLES: [&str; 3] = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"];
+        if OF_ROLES.contains(&need.action.as_str()) {
             let policies = policies.to_mut();
             policies.resource = subject::trust(context, &need.resource).await?;
             policies.resource_must_allow = true;

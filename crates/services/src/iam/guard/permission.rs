@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
+use crate::iam::name_of;
 use crate::{Caller, Origin, arn};
 
 /// One permission that a call needs.
@@ -171,17 +172,22 @@ const RULES: &[Rule] = &[
     rule("iam", "CreateServiceLinkedRole", "", ":iam::{account}:role/aws-service-role/{AWSServiceName}/*"),
     rule("iam", "DeleteServiceLinkedRole", "", ":iam::{account}:role/aws-service-role/*/{RoleName}"),
     rule("iam", "GetServiceLinkedRoleDeletionStatus", "", "*"),
+    rule("iam", "CreateOpenIDConnectProvider", "", ":iam::{account}:oidc-provider/{Issuer}"),
     rule("iam", "SimulateCustomPolicy", "", "*"),
     rule("iam", "SimulatePrincipalPolicy", "", "{PolicySourceArn}"),
 
     rule("sts", "AssumeRole", "", "{RoleArn}"),
-    rule("sts", "AssumeRoleWithWebIdentity", "", "{RoleArn}"),
 
     rule("lambda", "Invoke", "lambda:InvokeFunction", "{FunctionName}"),
 ];
 
 /// Operations that everyone may call, as on AWS.
-const FREE: &[(&str, &str)] = &[("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")];
+const FREE: &[(&str, &str)] = &[
+    ("sts", "GetCallerIdentity"),
+    ("sts", "GetSessionToken"),
+    // The token says who it is, and the role's trust policy whether they may.
+    ("sts", "AssumeRoleWithWebIdentity"),
+];
 
 /// Roles that an operation hands on: the member that names the role and the service that gets it.
 #[rustfmt::skip]
@@ -229,6 +235,18 @@ pub fn needed(service: &str, operation: &str, caller: &Caller, members: &Value) 
     for need in &mut needs {
         if let Some((machine, _)) = qualified(&need.resource) {
             need.resource = machine.to_owned();
+        }
+    }
+    if (service, operation) == ("sts", "AssumeRole") {
+        // What a session is given needs a permission of its own, of the role's owner too.
+        let given = [("Tags", "sts:TagSession"), ("SourceIdentity", "sts:SetSourceIdentity")];
+        let is_given = |member: &str| match &members[member] {
+            Value::Array(items) => !items.is_empty(),
+            other => !other.is_null(),
+        };
+        for (_, action) in given.into_iter().filter(|(member, _)| is_given(member)) {
+            let need = Need::new(action, needs[0].resource.as_str());
+            needs.push(Need { keys: keys.clone(), ..need });
         }
     }
     needs.extend(tagging(service, operation, caller, members, &needs[0], keys));
@@ -311,6 +329,7 @@ fn resources(template: &str, prefix: &str, caller: &Caller, members: &Value) -> 
         let Some((name, after)) = tail.split_once('}') else { break };
         let values = match name {
             "account" => vec![caller.account.clone()],
+            "Issuer" => texts(members, "Url").iter().map(|url| name_of(url).to_owned()).collect(),
             "CopySource" => texts(members, name).iter().map(|source| copied(source)).collect(),
             "FunctionName" => {
                 let qualifier = members["Qualifier"].as_str();
@@ -420,6 +439,13 @@ fn request_keys(service: &str, members: &Value) -> Vec<(String, Vec<String>)> {
     );
     if !tag_keys.is_empty() {
         keys.push(("aws:TagKeys".to_owned(), tag_keys));
+    }
+    let handed_on = members["TransitiveTagKeys"].as_array().filter(|keys| !keys.is_empty());
+    if let Some(handed_on) = handed_on {
+        keys.push((
+            "sts:TransitiveTagKeys".to_owned(),
+            handed_on.iter().filter_map(text).collect(),
+        ));
     }
     let machines = ["stateMachineArn", "stateMachineAliasArn", "stateMachineVersionArn"];
     let mut qualifiers: Vec<String> = Vec::new();
