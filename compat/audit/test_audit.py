@@ -21,7 +21,7 @@ FOR_TASKS = TRUST.replace(f'"AWS": "arn:aws:iam::{ACCOUNT}:root"', '"Service": "
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    server = Enforcing(tmp_path_factory.mktemp("audit") / "data", ["--iam", "enforce"]).start()
+    server = Enforcing(tmp_path_factory.mktemp("audit") / "data", ["--iam", "enforce", "--audit", "management"]).start()
     yield server
     server.stop()
 

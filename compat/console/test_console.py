@@ -543,7 +543,7 @@ def signing_in(tmp_path, monkeypatch):
     (tmp_path / "stepwell.toml").write_text(
         f'[sign_in]\nname = "Example Inc."\nissuer = "{issuer.url}"\nclient_id = "stepwell-console"\n'
         f'scopes = ["email"]\nrole = "{role}"\n')
-    enforced = Enforcing(tmp_path / "data", ["--iam", "enforce"])
+    enforced = Enforcing(tmp_path / "data", ["--iam", "enforce", "--audit", "management"])
     enforced.start()
     try:
         iam, name = enforced.admin("iam"), issuer.url.removeprefix("http://")

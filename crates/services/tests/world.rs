@@ -79,6 +79,7 @@ impl World {
             Arc::new(Hand { now: AtomicI64::new(1_800_000_000_000), looks: AtomicI64::new(0) });
         let engine = Arc::new(engine::Engine::open(store.clone()).await.unwrap());
         let changes = services::changes::Changes::default();
+        let audited = AuditSettings { events: Events::Management, ..AuditSettings::default() };
         let context = Context {
             objects: Arc::new(ObjectStore::open(store.clone(), folder.path()).unwrap()),
             stepfunctions: Arc::new(services::stepfunctions::Background::new(&engine, &changes)),
@@ -92,7 +93,7 @@ impl World {
             changes,
             issuers: Default::default(),
             throttle: Default::default(),
-            audit: Audit::new(AuditSettings::default(), Events::Management, folder.path()),
+            audit: Audit::new(audited, folder.path()),
             iam: Arc::new(Guard::new(mode, folder.path()).unwrap()),
             settings: change(Settings::new("000000000000", folder.path())),
         };

@@ -90,7 +90,7 @@ pub struct ServerFlags {
     /// Calls that IAM's policies do not allow: done unasked, done and told, or refused [default: advise]
     #[arg(long, value_enum, value_name = "MODE", env = "STEPWELL_IAM")]
     pub iam: Option<IamMode>,
-    /// Calls that are written to DATA/audit as CloudTrail does [default: management with --iam enforce, else none]
+    /// Calls that are written to DATA/audit as CloudTrail does [default: none]
     #[arg(long, value_name = "EVENTS", env = "STEPWELL_AUDIT", value_parser = audit_events)]
     pub audit: Option<AuditEvents>,
     /// How log lines look on standard error [default: human]
@@ -318,7 +318,7 @@ impl Config {
             port: file.port,
             tls,
             sign_in: file.sign_in,
-            audit: AuditSettings { events: flags.audit.or(file.audit.events), ..file.audit },
+            audit: AuditSettings { events: flags.audit.unwrap_or(file.audit.events), ..file.audit },
         })
     }
 }
@@ -523,7 +523,7 @@ mod tests {
         let text = "[audit]\nevents = \"management\"\nfiles_kept = 3\n";
         let flags = ServerFlags { audit: Some(AuditEvents::All), ..ServerFlags::default() };
         let config = load(text, flags)?.audit;
-        assert_eq!((config.events, config.files_kept), (Some(AuditEvents::All), 3));
+        assert_eq!((config.events, config.files_kept), (AuditEvents::All, 3));
         assert!(load("[audit]\nfiles_kept = 0\n", ServerFlags::default()).is_err());
         assert!(load("[audit]\nevent = \"all\"\n", ServerFlags::default()).is_err());
         Ok(())

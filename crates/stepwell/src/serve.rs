@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use gateway::{Gateway, GatewaySettings, tls};
-use services::audit::{self, Audit, Events};
+use services::audit::{self, Audit};
 use services::iam::GivenKey;
 use services::iam::guard::Mode;
 use services::sagemaker::runner::{self, Capacity, Runner};
@@ -202,7 +202,7 @@ async fn open(config: &Config) -> anyhow::Result<Arc<Context>> {
         clock: Arc::new(SystemClock),
         changes,
         iam: Arc::new(services::iam::guard::Guard::new(config.iam.clone(), &config.data)?),
-        audit: Audit::new(config.audit.clone(), audited(config), &config.data),
+        audit: Audit::new(config.audit.clone(), &config.data),
         issuers: Default::default(),
         throttle: services::quotas::Throttle::new(config.quotas.clone()),
         settings: Settings::new(&config.account, &config.data)
@@ -213,15 +213,6 @@ async fn open(config: &Config) -> anyhow::Result<Arc<Context>> {
     };
     context.stepfunctions.resume(&context).await?;
     Ok(Arc::new(context))
-}
-
-/// Which calls are written where the configuration does not say: where callers prove who they are, what
-/// they did is worth knowing.
-fn audited(config: &Config) -> Events {
-    match config.iam.mode {
-        Mode::Enforce => Events::Management,
-        Mode::Off | Mode::Advise => Events::None,
-    }
 }
 
 /// Makes the first administrator where callers must prove who they are and nobody could yet; with the key

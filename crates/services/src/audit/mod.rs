@@ -43,8 +43,8 @@ pub enum Events {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditSettings {
-    /// Which calls are written; none means: management events where callers must prove who they are.
-    pub events: Option<Events>,
+    /// Which calls are written.
+    pub events: Events,
     /// Also calls that change nothing.
     pub read_only: bool,
     /// A file that has grown to this is followed by another.
@@ -55,7 +55,12 @@ pub struct AuditSettings {
 
 impl Default for AuditSettings {
     fn default() -> AuditSettings {
-        AuditSettings { events: None, read_only: true, file_bytes_max: 16 << 20, files_kept: 16 }
+        AuditSettings {
+            events: Events::None,
+            read_only: true,
+            file_bytes_max: 16 << 20,
+            files_kept: 16,
+        }
     }
 }
 
@@ -101,7 +106,6 @@ const WAITING_BYTES_MAX: usize = 32 << 20;
 /// Takes notes of calls.
 pub struct Audit {
     settings: AuditSettings,
-    events: Events,
     files: Arc<Files>,
     sender: mpsc::Sender<Message>,
     receiver: Mutex<Option<mpsc::Receiver<Message>>>,
@@ -134,11 +138,10 @@ struct Noted {
 }
 
 impl Audit {
-    /// A log in the data folder; `events` where the settings do not say.
-    pub fn new(settings: AuditSettings, events: Events, data: &Path) -> Audit {
+    /// A log in the data folder.
+    pub fn new(settings: AuditSettings, data: &Path) -> Audit {
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         Audit {
-            events: settings.events.unwrap_or(events),
             files: Arc::new(Files::new(
                 &data.join("audit"),
                 settings.file_bytes_max,
@@ -155,7 +158,7 @@ impl Audit {
 
     /// Whether anything is written.
     pub fn is_on(&self) -> bool {
-        self.events != Events::None
+        self.settings.events != Events::None
     }
 
     /// Begins the note of a call; none for calls that are not written.
@@ -168,7 +171,7 @@ impl Audit {
         wire: Option<&Arc<Wire>>,
     ) -> Option<Pending> {
         if !self.is_on()
-            || (self.events < Events::All && kinds::is_data(service, operation))
+            || (self.settings.events < Events::All && kinds::is_data(service, operation))
             || (!self.settings.read_only && kinds::is_read_only(service, operation))
         {
             return None;

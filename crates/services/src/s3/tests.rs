@@ -61,7 +61,7 @@ impl World {
             sagemaker: Arc::new(Runner::new(Arc::new(NoPrograms), capacity)),
             store,
             clock: Arc::new(Ticking(AtomicI64::new(0))),
-            audit: crate::audit::Audit::new(Default::default(), Default::default(), folder.path()),
+            audit: crate::audit::Audit::new(Default::default(), folder.path()),
             changes,
             issuers: Default::default(),
             throttle: Default::default(),
