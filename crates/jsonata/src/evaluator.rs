@@ -6037,8 +6037,16 @@ impl Evaluator {
         // `[]` is only a mark there, not a predicate.
         let filters = step.stages.iter().any(|stage| matches!(stage, Stage::Filter(_)));
         let cons_single = cons_single && !filters;
+        // An empty array that is written out ends the path before the sort:
+        // it is the path's value (`[]^($).x` is `[]`).
+        let empty = match &value {
+            JValue::Array(items) => items.is_empty(),
+            other => other.is_undefined(),
+        };
         let value = if cons_single && next_reads_items {
             JValue::Undefined
+        } else if empty && step.stages.is_empty() && matches!(input, AstNode::Array(_)) {
+            JValue::array(Vec::new())
         } else {
             collect_single_step_result(value, steps.len() == 1)
         };

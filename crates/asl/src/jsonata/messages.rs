@@ -1,4 +1,4 @@
-//! Error texts as AWS writes them: jsonata-js's, behind a sentence of its own.
+//! Error texts as the reference writes them, and AWS behind a sentence of its own.
 
 use super::plain::Failure;
 
@@ -14,13 +14,13 @@ pub(super) fn in_state(failure: &Failure) -> String {
             "error during evaluation: Stack overflow error: Check for non-terminating recursive function. Consider rewriting as tail-recursive.".to_owned()
         }
         Some("U1001" | "U1002" | "D1012" | "D2015") => format!("error during evaluation: {message}"),
-        Some(code) => format!("error during evaluation. {code}: {}", text_of(code, message)),
+        Some(code) => format!("error during evaluation. {code}: {message}"),
         None => format!("error during evaluation: {message}"),
     }
 }
 
 /// The reference's text of a code, where the evaluator words it otherwise.
-fn text_of(code: &str, message: &str) -> String {
+pub(super) fn text_of(code: &str, message: &str) -> String {
     if let Ok(place) = FIXED.binary_search_by_key(&code, |(code, _)| code) {
         return FIXED[place].1.to_owned();
     }

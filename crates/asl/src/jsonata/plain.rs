@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::run;
+use super::{messages, run};
 use crate::Moment;
 
 /// An expression that does not parse or fails.
@@ -69,7 +69,7 @@ impl Failure {
         match jsonata::evaluator::error_code_prefix(text) {
             Some(code) => Failure {
                 code: Some(code.to_owned()),
-                message: text[code.len() + 1..].trim_start().to_owned(),
+                message: messages::text_of(code, text[code.len() + 1..].trim_start()),
             },
             None => Failure { code: None, message: text.to_owned() },
         }
