@@ -126,6 +126,12 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// Work owed once the facts are durable.
     pub commands: Vec<Command>,
+    /// Transitions made: states entered, and tried again.
+    pub transitions: u64,
+    /// States that were left, and for how many milliseconds each had been there.
+    pub left: Vec<(Name, u64)>,
+    /// There was another transition to make, and [`Execution::may_make`] said no.
+    pub held: bool,
 }
 
 impl Execution {

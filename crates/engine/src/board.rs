@@ -81,6 +81,9 @@ pub(crate) struct Depths {
 /// So many tasks wait in memory; more wait in the store.
 const READY_MAX: usize = 4096;
 
+/// Long past, whatever the clock shows.
+const AT_ONCE: Timestamp = Timestamp(0);
+
 impl Board {
     /// Nothing is known yet: everything must be looked for.
     pub(crate) fn new() -> Board {
@@ -279,11 +282,12 @@ impl Inner {
     }
 
     /// When there is something to do next, as far as is known.
-    pub(crate) fn wake_at(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn wake_at(&self) -> Option<Timestamp> {
         // Workers' pages are no reason: a turn reads them until there is no room or no more of them.
         let unread = [self.cancel_pages, self.run_pages].iter().any(|pages| *pages != Pages::Done);
         if unread || !self.in_doubt.is_empty() {
-            return Some(now);
+            // Not the turn's own time: if the clock was set back meanwhile, that is hours ahead.
+            return Some(AT_ONCE);
         }
         let timer = (self.next_due < i64::MAX).then_some(Timestamp(self.next_due));
         let later = self.later.first_key_value().map(|((at, _), _)| *at);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use asl::event::FailedPhase;
 use asl::{
-    Command, Definition, Event, Execution, Failure, Header, Limits, Moment, TaskId, TimerId,
+    Command, Definition, Event, Execution, Failure, Header, Limits, Moment, Name, TaskId, TimerId,
     Timestamp, Trigger,
 };
 
@@ -49,6 +49,8 @@ pub struct Turn {
     pub leases: Vec<Lease>,
     /// Tasks that nobody awaits any more.
     pub cancelled: Vec<TaskId>,
+    /// States that were left, and for how many milliseconds each had been there.
+    pub left: Vec<(Name, u64)>,
 }
 
 impl Engine {
@@ -89,6 +91,7 @@ impl Express {
         while let Some(trigger) = triggers.pop_front() {
             let decision = self.execution.step(trigger, moment);
             turn.events.extend(decision.events);
+            turn.left.extend(decision.left);
             for command in decision.commands {
                 triggers.extend(self.carry_out(command, moment, &mut turn));
             }

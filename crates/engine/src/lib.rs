@@ -16,8 +16,10 @@ mod listener;
 mod live;
 mod map_run;
 mod meter;
+mod pace;
 mod retire;
 mod row;
+mod states;
 mod submit;
 mod tick;
 
@@ -43,6 +45,7 @@ pub use self::map_run::{
     Progress, REDRIVE_TABLE as MAP_RUN_REDRIVES, Redrive, Standing, TABLE as MAP_RUNS,
     Unsuccessful,
 };
+pub use self::pace::Pace;
 pub use self::retire::{Retention, Retired};
 
 /// What the engine refuses.
@@ -176,6 +179,7 @@ pub struct Engine {
     activities: RwLock<Option<Arc<BTreeSet<String>>>>,
     map_runs: MapRuns,
     limits: Limits,
+    pace: Option<Arc<dyn Pace>>,
     meter: Meter,
 }
 
@@ -200,6 +204,7 @@ impl Engine {
             activities: RwLock::default(),
             map_runs: MapRuns::default(),
             limits: Limits::default(),
+            pace: None,
             meter: Meter::default(),
         }
     }

@@ -20,6 +20,12 @@ pub trait Listener: Send + Sync + 'static {
     /// Something has happened in this execution, wanted or not. Decisions wait for this too.
     fn changed(&self, _header: &Header) {}
 
+    /// So many transitions of this execution were delayed (see [`Pace`](crate::Pace)). Decisions wait for this
+    /// too.
+    fn throttled(&self, change: &Change<'_>, transitions: u64) {
+        let _ = (change, transitions);
+    }
+
     /// An execution has begun, was redriven, or has ended. Told of every execution, wanted or not; decisions
     /// wait for this to return.
     fn status_changed(&self, change: &Change<'_>) {
@@ -69,13 +75,19 @@ impl Engine {
     /// Tells all whom it concerns of a durable decision.
     pub(crate) fn tell_of(&self, live: &Live, mut publication: Publication) {
         let events = std::mem::take(&mut publication.events);
-        let (began, ended) = (publication.began, publication.ended);
+        let (began, ended, throttled) =
+            (publication.began, publication.ended, publication.throttled);
         self.meter.transitions.inc_by(publication.transitions);
+        self.meter.states.left(live.header(), &publication.left);
         self.board.publish(live.key(), live.header(), publication);
+        self.meter.throttled.inc_by(throttled.map_or(0, |(count, _)| count));
         let Some(listener) = self.listener.get() else { return };
         listener.changed(live.header());
         if let Some(at) = began {
             listener.status_changed(&Change { status: Status::Running, at, ..live.change() });
+        }
+        if let Some((count, at)) = throttled {
+            listener.throttled(&Change { at, ..live.change() }, count);
         }
         if ended {
             listener.status_changed(&live.change());

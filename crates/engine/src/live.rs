@@ -6,7 +6,8 @@ use std::sync::Arc;
 use asl::Execution;
 use asl::event::TaskTarget;
 use asl::{
-    Command, Event, EventKind, Header, Moment, ScheduledTask, Status, TaskId, Timestamp, Trigger,
+    Command, Decision, Event, EventKind, Header, Moment, ScheduledTask, Status, TaskId, Timestamp,
+    Trigger,
 };
 use store::{
     Batch, Chunk, ExecutionKey, ExecutionRow, ExecutionWrite, TaskRow, TaskWrite, TimerRow,
@@ -15,6 +16,7 @@ use store::{
 
 use crate::journal::{self, Lines};
 use crate::listener::Change;
+use crate::pace::Paced;
 use crate::row::{self, Detail, End};
 use crate::{Cancelled, map_run};
 
@@ -44,6 +46,8 @@ pub(crate) struct Live {
     tasks: BTreeMap<u64, Awaited>,
     /// Somebody wants to hear of its events.
     heard: bool,
+    /// How fast it goes on; none: as fast as it can.
+    paced: Option<Paced>,
 }
 
 struct Awaited {
@@ -82,6 +86,10 @@ pub(crate) struct Publication {
     pub(crate) ended: bool,
     /// States entered.
     pub(crate) transitions: u64,
+    /// States left, and how many milliseconds each had taken.
+    pub(crate) left: Vec<(asl::Name, u64)>,
+    /// Transitions that were delayed, and when that was last.
+    pub(crate) throttled: Option<(u64, Timestamp)>,
 }
 
 impl Live {
@@ -91,8 +99,9 @@ impl Live {
         detail: Detail,
         row: ExecutionRow,
         heard: bool,
+        paced: Option<Paced>,
     ) -> Live {
-        Live { execution, detail, row, next_sequence: 0, tasks: BTreeMap::new(), heard }
+        Live { execution, detail, row, next_sequence: 0, tasks: BTreeMap::new(), heard, paced }
     }
 
     /// Applies events of its journal.
@@ -193,14 +202,19 @@ impl Live {
         let mut dice = moment.dice("engine: a seed for each trigger behind the first");
         let mut moment = moment;
         for trigger in triggers {
+            if let Some(paced) = &self.paced {
+                self.execution.may_make(paced.allowed(&self.detail.header, moment.now));
+            }
             let decision = self.execution.step(trigger.clone(), moment);
+            let goes_on_at = self.keep_pace(&decision, moment, &mut plan);
             let mut timed_out = Vec::new();
             for event in &decision.events {
                 self.note(event, &mut timed_out, &mut plan);
             }
             events.extend(decision.events);
+            plan.publication.left.extend(decision.left);
             for command in decision.commands {
-                self.carry_out(command, moment, &mut plan);
+                self.carry_out(command, goes_on_at, moment, &mut plan);
             }
             for task in timed_out {
                 self.cancel(task, &mut plan);
@@ -209,6 +223,21 @@ impl Live {
         }
         self.write(events, &mut plan);
         plan
+    }
+
+    /// When it goes on if it has more to decide: at once, unless it is to be slower.
+    fn keep_pace(&mut self, decision: &Decision, moment: Moment, plan: &mut Plan) -> Timestamp {
+        let Some(paced) = &mut self.paced else { return moment.now };
+        match paced.decided(&self.detail.header, decision, moment.now) {
+            None => moment.now,
+            Some((at, news)) => {
+                if news {
+                    let throttled = plan.publication.throttled.map_or(0, |(count, _)| count);
+                    plan.publication.throttled = Some((throttled + 1, moment.now));
+                }
+                at
+            }
+        }
     }
 
     /// What an event means for the tasks that are awaited, and for those who are told.
@@ -245,7 +274,13 @@ impl Live {
     }
 
     /// A command as rows.
-    fn carry_out(&mut self, command: Command, moment: Moment, plan: &mut Plan) {
+    fn carry_out(
+        &mut self,
+        command: Command,
+        goes_on_at: Timestamp,
+        moment: Moment,
+        plan: &mut Plan,
+    ) {
         let execution = self.row.key;
         match command {
             Command::ScheduleTask(task) => {
@@ -287,7 +322,7 @@ impl Live {
                 plan.publication.map_runs.push(started.clone());
                 self.tasks.insert(task.0, Awaited { task: started, queued: false });
             }
-            Command::Continue => self.set_timer(CONTINUE, moment.now, plan),
+            Command::Continue => self.set_timer(CONTINUE, goes_on_at, plan),
         }
     }
 

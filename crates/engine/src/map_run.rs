@@ -815,7 +815,7 @@ impl LiveMapRun<'_> {
             let execution =
                 Execution::new(known.definition.clone(), header).with_limits(engine.limits);
             let heard = engine.is_heard(&detail.attributes);
-            let mut live = Box::new(Live::new(execution, detail, row, heard));
+            let mut live = Box::new(Live::new(execution, detail, row, heard, engine.paced()));
             live.know_activities(engine.activities());
             let plan = live.decide(&[Trigger::Started], moment.apart(number as u64));
             batch.merge(plan.batch);

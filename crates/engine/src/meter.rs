@@ -10,29 +10,36 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use crate::Engine;
+use crate::states::StateTimes;
 
 /// Counted as it happens.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Meter {
     /// States entered by stored executions.
     pub(crate) transitions: Counter,
+    /// Transitions of stored executions that had to wait.
+    pub(crate) throttled: Counter,
     /// Timers that were due and fired.
     pub(crate) timers: Counter,
     /// Tasks lent to workers.
     pub(crate) leases: Counter,
     /// Executions folded from their journals.
     pub(crate) loads: Counter,
+    /// How long executions stay in their states.
+    pub(crate) states: StateTimes,
 }
 
 impl Engine {
     /// Puts what the engine counts among what is shown.
     pub fn register(self: &Arc<Engine>, registry: &mut Registry) {
-        let Meter { transitions, timers, leases, loads } = self.meter.clone();
+        let Meter { transitions, throttled, timers, leases, loads, states } = self.meter.clone();
         let mut counter = |name, help, counter| registry.register(name, help, counter);
         counter("transitions", "States entered by Standard executions", transitions);
+        counter("transitions_throttled", "Transitions delayed by a quota", throttled);
         counter("timers_fired", "Timers of executions that were due and fired", timers);
         counter("tasks_lent", "Tasks lent to workers, repeated ones included", leases);
         counter("executions_loaded", "Executions folded from their journals", loads);
+        registry.register_collector(Box::new(states));
         registry.register_collector(Box::new(Queues(self.clone())));
     }
 }

@@ -47,7 +47,7 @@ impl Engine {
         let execution =
             Execution::new(known.definition.clone(), header.clone()).with_limits(self.limits);
         let heard = self.is_heard(&detail.attributes);
-        let mut live = Live::new(execution, detail, row, heard);
+        let mut live = Live::new(execution, detail, row, heard, self.paced());
         live.know_activities(self.activities());
         let plan = live.decide(&[Trigger::Started], moment);
         batch.merge(plan.batch);
@@ -195,7 +195,7 @@ impl Engine {
         let execution = Execution::new(definition, detail.header.clone()).with_limits(self.limits);
         let in_row = row::events(&row, &detail)?;
         let heard = self.is_heard(&detail.attributes);
-        let mut live = Box::new(Live::new(execution, detail, row, heard));
+        let mut live = Box::new(Live::new(execution, detail, row, heard, self.paced()));
         if !in_row.is_empty() {
             live.fold(&in_row);
         }

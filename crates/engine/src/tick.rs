@@ -44,7 +44,7 @@ impl Engine {
         self.meter.leases.inc_by(leases.len() as u64);
         let cancelled = board.cancelled.drain(..).collect();
         let map_runs = board.runs.drain(..).collect();
-        Ok(Tick { leases, map_runs, cancelled, wake_at: board.wake_at(moment.now) })
+        Ok(Tick { leases, map_runs, cancelled, wake_at: board.wake_at() })
     }
 
     /// Fires the timers that are due, soonest first; those of different executions share commits.

@@ -120,7 +120,7 @@ pub struct Context {
     /// Whose word is taken for who somebody is.
     pub issuers: Issuers,
     /// How often they may.
-    pub throttle: Throttle,
+    pub throttle: Arc<Throttle>,
     /// The only time and dice.
     pub clock: Arc<dyn Clock>,
     /// Configuration.

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard};
 
-use asl::Timestamp;
+use asl::{Header, Timestamp};
+use engine::Pace;
 use serde::Deserialize;
 
 use crate::{Caller, Error, Origin};
@@ -32,6 +33,10 @@ pub struct Quota {
 
 /// The name under which Express executions are started: AWS counts them apart from Standard ones.
 pub(crate) const START_EXPRESS: &str = "StartExecution-EXPRESS";
+
+/// The name under which state transitions of Standard executions are counted, as AWS's metrics call them.
+/// It is no operation: what is over is delayed, not refused.
+pub(crate) const STATE_TRANSITION: &str = "StateTransition";
 
 /// An operation, and its bucket and refill in N. Virginia, Oregon and Ireland, and elsewhere.
 type Row = (&'static str, (f64, f64), (f64, f64));
@@ -68,6 +73,7 @@ const AWS: &[Row] = &[
     ("SendTaskSuccess", (3_000.0, 500.0), (1_500.0, 300.0)),
     ("StartExecution", (1_300.0, 300.0), (800.0, 150.0)),
     (START_EXPRESS, (6_000.0, 6_000.0), (6_000.0, 6_000.0)),
+    (STATE_TRANSITION, (5_000.0, 5_000.0), (800.0, 800.0)),
     ("StopExecution", (1_000.0, 200.0), (500.0, 25.0)),
     ("TagResource", (200.0, 1.0), (200.0, 1.0)),
     ("TestState", (50.0, 10.0), (50.0, 10.0)),
@@ -89,13 +95,19 @@ impl Quotas {
     pub fn check(&self) -> Result<(), String> {
         for (service, operations) in &self.of {
             for (operation, quota) in operations {
-                let started_apart = service == "stepfunctions" && operation == START_EXPRESS;
-                if !started_apart && crate::find(service, operation).is_none() {
+                let no_operation = service == "stepfunctions"
+                    && [START_EXPRESS, STATE_TRANSITION].contains(&operation.as_str());
+                if !no_operation && crate::find(service, operation).is_none() {
                     return Err(format!("there is no operation `{operation}` of `{service}`"));
                 }
                 if !(quota.bucket >= 1.0 && quota.refill >= 0.0) {
                     return Err(format!(
                         "the quota of `{service}.{operation}` needs a bucket of at least 1 and a refill of at least 0"
+                    ));
+                }
+                if operation == STATE_TRANSITION && quota.refill <= 0.0 {
+                    return Err(format!(
+                        "the quota of `{service}.{operation}` needs a refill of more than 0: executions wait for it"
                     ));
                 }
             }
@@ -167,6 +179,27 @@ impl Throttle {
         if bucket.take(now) { Ok(()) } else { Err(throttled(service)) }
     }
 
+    /// Whether state transitions are counted.
+    pub fn paces(&self) -> bool {
+        self.quotas.of("us-east-1", "stepfunctions", STATE_TRANSITION).is_some()
+    }
+
+    /// Does something with the bucket of state transitions of the execution's account and region.
+    fn transitions<T>(
+        &self,
+        header: &Header,
+        now: Timestamp,
+        with: impl FnOnce(&mut Bucket) -> T,
+    ) -> Option<T> {
+        let quota = self.quotas.of(&header.region, "stepfunctions", STATE_TRANSITION)?;
+        let key =
+            (header.account.clone(), header.region.clone(), "stepfunctions", STATE_TRANSITION);
+        let mut buckets = self.buckets();
+        let bucket = buckets.entry(key).or_insert(Bucket { quota, tokens: quota.bucket, at: now });
+        bucket.fill(now);
+        Some(with(bucket))
+    }
+
     fn buckets(&self) -> MutexGuard<'_, Buckets> {
         self.buckets.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
@@ -183,14 +216,37 @@ impl Bucket {
         self.filled(now) >= self.quota.bucket
     }
 
-    fn take(&mut self, now: Timestamp) -> bool {
+    fn fill(&mut self, now: Timestamp) {
         self.tokens = self.filled(now);
         self.at = now;
+    }
+
+    fn take(&mut self, now: Timestamp) -> bool {
+        self.fill(now);
         let taken = self.tokens >= 1.0;
         if taken {
             self.tokens -= 1.0;
         }
         taken
+    }
+}
+
+/// Transitions that are promised make the bucket owe some: others wait until it has got them back.
+impl Pace for Throttle {
+    fn allowed(&self, header: &Header, now: Timestamp) -> u64 {
+        self.transitions(header, now, |bucket| bucket.tokens.max(0.0) as u64).unwrap_or(u64::MAX)
+    }
+
+    fn made(&self, header: &Header, transitions: u64, now: Timestamp) {
+        self.transitions(header, now, |bucket| bucket.tokens -= transitions as f64);
+    }
+
+    fn promise(&self, header: &Header, now: Timestamp) -> Timestamp {
+        let millis = self.transitions(header, now, |bucket| {
+            bucket.tokens -= 1.0;
+            (-bucket.tokens).max(0.0) * 1000.0 / bucket.quota.refill
+        });
+        now.plus_millis(millis.map_or(0, |millis| (millis.ceil() as i64).max(1)))
     }
 }
 
@@ -260,7 +316,8 @@ mod tests {
         assert_eq!(of("us-east-1", "StartSyncExecution"), None);
         for (name, ..) in AWS {
             assert!(
-                *name == START_EXPRESS || crate::find("stepfunctions", name).is_some(),
+                [START_EXPRESS, STATE_TRANSITION].contains(name)
+                    || crate::find("stepfunctions", name).is_some(),
                 "{name}"
             );
         }
@@ -271,11 +328,49 @@ mod tests {
         for text in [
             r#"{"stepfunctions": {"StartExecutions": {"bucket": 1, "refill": 1}}}"#,
             r#"{"nothing": {"StartExecution": {"bucket": 1, "refill": 1}}}"#,
+            r#"{"stepfunctions": {"StateTransition": {"bucket": 1, "refill": 0}}}"#,
             r#"{"stepfunctions": {"StartExecution": {"bucket": 0, "refill": 1}}}"#,
         ] {
             assert!(quotas(text).check().is_err(), "{text}");
         }
         assert_eq!(quotas(r#"{"aws": true}"#).check(), Ok(()));
+    }
+
+    /// Goal: a hundred transitions a second are a hundred a second, whoever wants them.
+    #[test]
+    fn transitions_are_promised_one_behind_the_other() {
+        let text = r#"{"stepfunctions": {"StateTransition": {"bucket": 3, "refill": 100}}}"#;
+        let throttle = Throttle::new(quotas(text));
+        assert!(throttle.paces() && !Throttle::default().paces());
+        let of = |region: &str| Header { region: region.into(), ..header() };
+        let (here, there) = (of("us-east-1"), of("eu-west-1"));
+        let at = Timestamp(1_000_000);
+        assert_eq!(throttle.allowed(&here, at), 3);
+        throttle.made(&here, 3, at);
+        assert_eq!((throttle.allowed(&here, at), throttle.allowed(&there, at)), (0, 3));
+        let promised: Vec<i64> = (0..4).map(|_| throttle.promise(&here, at).0 - at.0).collect();
+        assert_eq!(promised, [10, 20, 30, 40]);
+        // Whoever comes now waits behind them.
+        assert_eq!(throttle.allowed(&here, at.plus_millis(30)), 0);
+        assert_eq!(throttle.promise(&here, at.plus_millis(30)).0 - at.0, 50);
+        assert_eq!(throttle.allowed(&here, at.plus_millis(80)), 3);
+        assert_eq!(throttle.allowed(&here, at.plus_millis(60)), 3);
+    }
+
+    fn header() -> Header {
+        Header {
+            key: 1,
+            execution_arn: String::new(),
+            name: String::new(),
+            state_machine_arn: String::new(),
+            state_machine_name: String::new(),
+            role_arn: String::new(),
+            input: serde_json::json!({}).into(),
+            start_time: Timestamp(0),
+            region: "us-east-1".into(),
+            account: "000000000000".into(),
+            express: false,
+        }
     }
 
     #[test]

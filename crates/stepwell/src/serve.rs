@@ -183,7 +183,12 @@ async fn open(config: &Config) -> anyhow::Result<Arc<Context>> {
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot make the data folder `{}`", config.data.display()))?;
     let store = store::open(&folder_url(&config.data)?).await?;
-    let engine = Arc::new(engine::Engine::open(store.clone()).await?.with_limits(config.limits));
+    let throttle = Arc::new(services::quotas::Throttle::new(config.quotas.clone()));
+    let mut engine = engine::Engine::open(store.clone()).await?.with_limits(config.limits);
+    if throttle.paces() {
+        engine = engine.with_pace(throttle.clone());
+    }
+    let engine = Arc::new(engine);
     let objects = Arc::new(services::s3::ObjectStore::open(store.clone(), &config.data)?);
     let swept = objects.clone();
     tokio::spawn(async move {
@@ -204,7 +209,7 @@ async fn open(config: &Config) -> anyhow::Result<Arc<Context>> {
         iam: Arc::new(services::iam::guard::Guard::new(config.iam.clone(), &config.data)?),
         audit: Audit::new(config.audit.clone(), &config.data),
         issuers: Default::default(),
-        throttle: services::quotas::Throttle::new(config.quotas.clone()),
+        throttle,
         settings: Settings::new(&config.account, &config.data)
             .with_limits(config.limits)
             .with_sign_in(config.sign_in.clone())

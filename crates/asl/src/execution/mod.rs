@@ -89,6 +89,8 @@ pub struct Execution {
     pub(crate) limits: Limits,
     /// The activities that there are; none: every one is taken to exist.
     pub(crate) activities: Option<Arc<BTreeSet<String>>>,
+    /// Transitions that one decision may make.
+    pub(crate) transitions_max: u64,
     pub(crate) live: Live,
 }
 
@@ -160,13 +162,20 @@ impl Execution {
     /// a new one begins with [`Trigger::Started`](crate::Trigger::Started).
     pub fn new(definition: Arc<Definition>, header: Arc<Header>) -> Execution {
         let (limits, live) = (Limits::default(), Live::default());
-        Execution { definition, header, limits, activities: None, live }
+        let transitions_max = u64::MAX;
+        Execution { definition, header, limits, activities: None, transitions_max, live }
     }
 
     /// The same with other bounds than AWS's.
     pub fn with_limits(mut self, limits: Limits) -> Execution {
         self.limits = limits;
         self
+    }
+
+    /// From now on a decision may make so many transitions: enter states, or try them again. What is left
+    /// then is decided on [`Trigger::Continue`](crate::Trigger::Continue).
+    pub fn may_make(&mut self, transitions: u64) {
+        self.transitions_max = transitions;
     }
 
     /// Which activities (by ARN) there are: a task of any other fails the execution, as on AWS. Until this is

@@ -57,6 +57,14 @@ impl<'e> Stepper<'e> {
                 break;
             }
             if self.execution.is_ready(frame) {
+                if self.is_transition(frame) {
+                    if self.decision.transitions >= self.execution.transitions_max {
+                        self.decision.held = true;
+                        self.decision.commands.push(Command::Continue);
+                        break;
+                    }
+                    self.decision.transitions += 1;
+                }
                 self.advance(frame);
                 if self.execution.is_ready(frame) {
                     self.queue.push_front(frame);
@@ -124,6 +132,12 @@ impl<'e> Stepper<'e> {
             Purpose::Timeout(task) => self.task_timed_out(task, error_name::TIMEOUT),
             Purpose::Heartbeat(task) => self.task_timed_out(task, error_name::HEARTBEAT_TIMEOUT),
         }
+    }
+
+    /// Whether the next thing that a ready frame has to do is to enter a state, or to try one again.
+    fn is_transition(&self, frame: FrameId) -> bool {
+        let frame = self.execution.live.frames.get(&frame);
+        frame.is_some_and(|frame| matches!(frame.phase, Phase::Start { .. } | Phase::Ready))
     }
 
     /// Does the next thing that a ready frame has to do.
@@ -235,6 +249,10 @@ impl<'e> Stepper<'e> {
 
     fn emit_exit(&mut self, frame: FrameId, state: &State, leaving: Leaving, next: Option<Name>) {
         let parent = self.execution.live.frames.get(&frame).and_then(|frame| frame.parent);
+        if let Some(visit) = self.visit(frame) {
+            let stayed = (self.moment.now.0 - visit.entered_at.0).max(0);
+            self.decision.left.push((state.name.clone(), stayed as u64));
+        }
         let kind = EventKind::StateExited {
             state: state.name.clone(),
             state_type: state.kind.state_type(),

@@ -294,3 +294,59 @@ async fn a_failed_execution_is_redriven() {
         assert_eq!(back, events);
     }
 }
+
+/// Two transitions a second, and no more at once.
+struct TwoASecond(std::sync::Mutex<i64>);
+
+impl engine::Pace for TwoASecond {
+    fn allowed(&self, _: &asl::Header, now: Timestamp) -> u64 {
+        u64::from(*self.0.lock().unwrap() <= now.0)
+    }
+
+    fn made(&self, _: &asl::Header, transitions: u64, now: Timestamp) {
+        let mut next = self.0.lock().unwrap();
+        *next = now.0.max(*next) + 500 * transitions as i64;
+    }
+
+    fn promise(&self, header: &asl::Header, now: Timestamp) -> Timestamp {
+        self.made(header, 1, now);
+        Timestamp(*self.0.lock().unwrap() - 500)
+    }
+}
+
+/// Goal: what is faster than it may be is delayed, in the order it came, and goes on after a restart.
+#[tokio::test]
+async fn transitions_are_delayed_and_none_is_lost() {
+    let store = store::open("memory:").await.unwrap();
+    let pace: Arc<dyn engine::Pace> = Arc::new(TwoASecond(Default::default()));
+    let open = || Engine::with_budget(store.clone(), 1 << 20).with_pace(pace.clone());
+    let engine = open();
+    let three = r#"{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"},
+        "B": {"Type": "Pass", "Next": "C"}, "C": {"Type": "Pass", "End": true}}}"#;
+    let (first, second) = (start(&engine, "a", three).await, start(&engine, "b", three).await);
+    let entered = async |engine: &Engine, key| {
+        let events = engine.history(key, 1, false, 99).await.unwrap();
+        events.iter().filter(|event| matches!(event.kind, EventKind::StateEntered { .. })).count()
+    };
+    let mut seen = Vec::new();
+    let mut engine = engine;
+    for half in 0..6 {
+        let now = Moment { now: NOW.plus_millis(500 * half), seed: half as u64 };
+        let wake_at = engine.tick(now, 9).await.unwrap().wake_at;
+        assert!(wake_at.is_none_or(|at| at > now.now), "{wake_at:?}");
+        seen.push((entered(&engine, first).await, entered(&engine, second).await));
+        if half == 3 {
+            // What was promised is forgotten: it is asked for again.
+            assert_eq!(engine.check(second).await.unwrap(), [""; 0]);
+            engine = open();
+        }
+    }
+    assert_eq!(seen[..4], [(1, 0), (2, 0), (2, 1), (3, 1)]);
+    for half in 6..12 {
+        let now = Moment { now: NOW.plus_millis(500 * half), seed: half as u64 };
+        engine.tick(now, 9).await.unwrap();
+    }
+    assert_eq!((entered(&engine, first).await, entered(&engine, second).await), (3, 3));
+    assert_eq!(status(&engine, first).await, Status::Succeeded);
+    assert_eq!(status(&engine, second).await, Status::Succeeded);
+}

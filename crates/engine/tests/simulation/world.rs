@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use futures::FutureExt as _;
@@ -11,7 +11,7 @@ use asl::event::TaskTarget;
 use asl::{
     Data, Dice, EventKind, Failure, Header, Moment, ScheduledTask, TaskId, Timestamp, Trigger,
 };
-use engine::{Cancelled, Engine, EngineError, Lease, NewExecution, Tick, Told};
+use engine::{Cancelled, Engine, EngineError, Lease, NewExecution, Pace, Tick, Told};
 use serde_json::json;
 use store::{Batch, ExecutionKey, Expect, RecordWrite};
 
@@ -20,7 +20,42 @@ use crate::machines::{ACTIVITY, Flavor, Machine, machine};
 use crate::properties;
 use crate::workers::{Script, When, Word, script};
 
+/// Lets a transition be made every so often, however many want to.
+struct Slow {
+    millis: i64,
+    next: Mutex<i64>,
+}
+
+impl Slow {
+    /// In the seeds that want it.
+    fn of_seed(seed: u64) -> Option<Arc<dyn Pace>> {
+        let mut dice = Moment { now: Timestamp(0), seed }.dice("pace");
+        let millis = 1 + dice.next_u64() as i64 % 3_000;
+        dice.next_u64()
+            .is_multiple_of(8)
+            .then(|| Arc::new(Slow { millis, next: Mutex::new(0) }) as Arc<dyn Pace>)
+    }
+}
+
+impl Pace for Slow {
+    fn allowed(&self, _: &Header, now: Timestamp) -> u64 {
+        u64::from(*self.next.lock().unwrap() <= now.0)
+    }
+
+    fn made(&self, _: &Header, transitions: u64, now: Timestamp) {
+        let mut next = self.next.lock().unwrap();
+        *next = now.0.max(*next) + self.millis * transitions as i64;
+    }
+
+    fn promise(&self, header: &Header, now: Timestamp) -> Timestamp {
+        self.made(header, 1, now);
+        Timestamp(*self.next.lock().unwrap())
+    }
+}
+
 pub struct World {
+    /// How fast executions go on.
+    pace: Option<Arc<dyn Pace>>,
     pub store: Arc<FaultyStore>,
     /// Looks at what is stored, beneath the faults.
     pub inspector: Engine,
@@ -188,8 +223,10 @@ impl World {
         }
         // A small budget folds executions again and again.
         let hot_bytes = if dice.next_u64().is_multiple_of(4) { 1 } else { 1 << 20 };
+        let pace = if faults { Slow::of_seed(seed) } else { None };
         World {
-            engine: Arc::new(Engine::with_budget(store.clone(), hot_bytes)),
+            engine: Arc::new(engine(store.clone(), hot_bytes, pace.clone())),
+            pace,
             inspector: Engine::with_budget(store.beneath(), 0),
             store,
             now: Timestamp(1_700_000_000_000),
@@ -731,7 +768,7 @@ impl World {
         self.wake_at = None;
         let another = self.store.crash();
         let hot_bytes = if self.dice.next_u64().is_multiple_of(4) { 1 } else { 1 << 20 };
-        self.engine = Arc::new(Engine::with_budget(self.store.clone(), hot_bytes));
+        self.engine = Arc::new(engine(self.store.clone(), hot_bytes, self.pace.clone()));
         if another {
             self.inspector = Engine::with_budget(self.store.beneath(), 0);
         }
@@ -756,6 +793,14 @@ impl World {
         };
         self.now = self.now.max(next);
         true
+    }
+}
+
+fn engine(store: Arc<FaultyStore>, hot_bytes: usize, pace: Option<Arc<dyn Pace>>) -> Engine {
+    let engine = Engine::with_budget(store, hot_bytes);
+    match pace {
+        Some(pace) => engine.with_pace(pace),
+        None => engine,
     }
 }
 

@@ -81,8 +81,9 @@ pub(super) async fn run(
         Express::start(definition, header, context.settings.limits, context.clock.moment());
     let mut work = FuturesUnordered::new();
     loop {
-        let Turn { events, leases, .. } = turn;
+        let Turn { events, leases, left, .. } = turn;
         watchers.meter.of_express(&events);
+        context.engine.left(express.header(), &left);
         if let Some(traced) = &mut traced {
             traced.extend(events.iter().cloned());
         }

@@ -26,7 +26,7 @@ pub struct Flags {
     once: bool,
 }
 
-/// Operations and tasks shown.
+/// States, operations and tasks shown.
 const SLOWEST: usize = 5;
 
 /// Shows what the server is doing until it is interrupted.
@@ -154,7 +154,11 @@ fn frame(endpoint: &str, before: &Sample, now: &Sample, seconds: Option<f64>) ->
         "jobs",
         format!("running {}  waiting {}", now.sum("jobs_running"), now.sum("jobs_waiting")),
     );
-    for (title, name) in [("slow calls", "request_seconds"), ("slow tasks", "task_seconds")] {
+    for (title, name) in [
+        ("slow states", "state_seconds"),
+        ("slow calls", "request_seconds"),
+        ("slow tasks", "task_seconds"),
+    ] {
         for (place, (labels, mean, count)) in slowest(before, now, name).into_iter().enumerate() {
             let title = if place == 0 { title } else { "" };
             line(title, format!("{mean:>10.2} ms  {count:>8}  {labels}"));
@@ -199,6 +203,8 @@ stepwell_transitions_total 300
 stepwell_executions_started_total{type=\"STANDARD\"} 40
 stepwell_executions_started_total{type=\"EXPRESS\"} 2
 stepwell_executions_ended_total{type=\"STANDARD\",status=\"FAILED\"} 3
+stepwell_state_seconds_sum{state_machine=\"m\",state=\"Wait 2\"} 10
+stepwell_state_seconds_count{state_machine=\"m\",state=\"Wait 2\"} 4
 stepwell_request_seconds_sum{service=\"stepfunctions\",operation=\"StartExecution\"} 1.5
 stepwell_request_seconds_count{service=\"stepfunctions\",operation=\"StartExecution\"} 1100
 stepwell_request_seconds_sum{service=\"s3\",operation=\"\"} 2
@@ -212,7 +218,9 @@ stepwell_request_seconds_count{service=\"s3\",operation=\"\"} 4
         assert!(text.contains("failed 3"), "{text}");
         assert!(text.contains("entered 300 (100.0/s)"), "{text}");
         let slow: Vec<&str> = text.lines().filter(|line| line.contains(" ms  ")).skip(1).collect();
-        assert!(slow[0].contains("500.00 ms") && slow[0].contains("s3"), "{text}");
-        assert!(slow[1].contains("5.00 ms") && slow[1].contains("StartExecution"), "{text}");
+        assert!(slow[0].starts_with("slow states") && slow[0].ends_with("m Wait 2"), "{text}");
+        assert!(slow[0].contains("2500.00 ms         4"), "{text}");
+        assert!(slow[1].contains("500.00 ms") && slow[1].contains("s3"), "{text}");
+        assert!(slow[2].contains("5.00 ms") && slow[2].contains("StartExecution"), "{text}");
     }
 }

@@ -131,6 +131,9 @@ fn what_others_may_know_of_executions() {
         ),
         ("stepwell_transitions_total", 4.0, 4.0),
         ("stepwell_express_transitions_total", 1.0, 1.0),
+        ("stepwell_transitions_throttled_total", 0.0, 0.0),
+        (r#"stepwell_state_seconds_count{state_machine="passes",state="P"}"#, 2.0, 2.0),
+        (r#"stepwell_state_seconds_count{state_machine="express",state="P"}"#, 1.0, 1.0),
         ("stepwell_commit_seconds_count", 5.0, 1e6),
         ("stepwell_commit_batches_count", 5.0, 1e6),
         ("stepwell_batches_waiting", 0.0, 0.0),
@@ -144,6 +147,7 @@ fn what_others_may_know_of_executions() {
     let shown = server.ask(&["top", "--once"]);
     assert!(shown.contains("started 5  succeeded 3  failed 1  timed out 0  aborted 1"), "{shown}");
     assert!(shown.contains("stepfunctions StartExecution"), "{shown}");
+    assert!(shown.contains("slow states") && shown.contains("passes P"), "{shown}");
 
     // CloudWatch.
     let (from, until) = (begun - 120.0, begun + 600.0);
@@ -301,4 +305,72 @@ fn what_cannot_be_told_is_said_at_once() {
         assert_eq!(status, 2, "{text}: {error}");
         assert!(error.contains(expected), "{text}: {error}");
     }
+}
+
+/// Goal: states of a Standard execution are entered as fast as the quota lets them, an Express one's at once,
+/// and the metrics tell of the delays.
+#[test]
+fn transitions_over_the_quota_are_delayed_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("stepwell.toml");
+    let text = "[quotas]\nstepfunctions.StateTransition = { bucket = 1, refill = 20 }\n";
+    std::fs::write(&config, text).unwrap();
+    let server =
+        Server::start(&folder.path().join("data"), &["--config", config.to_str().unwrap()]);
+    let client = Client::builder().endpoint(&server.url).region("us-east-1").build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let ask = |service: &str, operation: &str, input: Value| {
+        runtime.block_on(client.call(service, operation, input)).unwrap()
+    };
+    let definition = json!({"StartAt": "A", "States": {
+        "A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "C"},
+        "C": {"Type": "Pass", "Next": "D"}, "D": {"Type": "Pass", "End": true}}})
+    .to_string();
+    let create = |kind: &str| {
+        let made = ask(
+            "stepfunctions",
+            "CreateStateMachine",
+            json!({"name": kind, "type": kind, "roleArn": ROLE, "definition": definition}),
+        );
+        made["stateMachineArn"].clone()
+    };
+    let (standard, express) = (create("STANDARD"), create("EXPRESS"));
+    let started = ask("stepfunctions", "StartExecution", json!({"stateMachineArn": standard}));
+    let execution = json!({"executionArn": started["executionArn"]});
+    let status = || ask("stepfunctions", "DescribeExecution", execution.clone())["status"].clone();
+    while status() == "RUNNING" {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(status(), "SUCCEEDED");
+    let history = ask("stepfunctions", "GetExecutionHistory", execution);
+    let entered: Vec<f64> = history["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|event| event["type"] == "PassStateEntered")
+        .map(|event| event["timestamp"].as_f64().unwrap())
+        .collect();
+    let apart: Vec<f64> = entered.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(apart.len(), 3);
+    // Three transitions behind the first take three tokens, which come every 50 ms.
+    assert!(entered[3] - entered[0] > 0.148, "{apart:?}");
+
+    let done = ask("stepfunctions", "StartSyncExecution", json!({"stateMachineArn": express}));
+    assert_eq!(done["status"], "SUCCEEDED");
+    let sum = |metric: &str, name: &str, value: &Value| {
+        let statistics = ask(
+            "cloudwatch",
+            "GetMetricStatistics",
+            json!({
+                "Namespace": "AWS/States", "MetricName": metric, "Period": 3600,
+                "StartTime": entered[0] - 120.0, "EndTime": entered[0] + 600.0,
+                "Statistics": ["Sum"], "Dimensions": [{"Name": name, "Value": value}],
+            }),
+        );
+        let points = statistics["Datapoints"].as_array().unwrap();
+        points.iter().map(|point| point["Sum"].as_f64().unwrap()).sum::<f64>()
+    };
+    assert_eq!(sum("ExecutionThrottled", "StateMachineArn", &standard), 3.0);
+    assert_eq!(sum("ThrottledEvents", "ServiceMetric", &json!("StateTransition")), 3.0);
+    assert_eq!(sum("ExecutionThrottled", "StateMachineArn", &express), 0.0);
 }

@@ -5,6 +5,7 @@ use engine::Change;
 use serde::Deserialize;
 
 use crate::cloudwatch::ByMinute;
+use crate::quotas::STATE_TRANSITION;
 use crate::{Context, Error};
 
 /// The namespace.
@@ -23,6 +24,8 @@ enum Qualifier {
     None,
     Version(String),
     Alias(String),
+    /// Not of the state machine, but of all together.
+    Service(&'static str),
 }
 
 impl ExecutionMetrics {
@@ -49,9 +52,21 @@ impl ExecutionMetrics {
                 }
             }
         }
-        let machine = &header.state_machine_arn;
+        self.add(change, &qualifiers(change.attributes), &values);
+    }
+
+    /// So many transitions of the execution were delayed.
+    pub fn throttled(&self, change: &Change<'_>, transitions: u64) {
+        let count = transitions as f64;
+        self.add(change, &qualifiers(change.attributes), &[("ExecutionThrottled", count)]);
+        let service = [Qualifier::Service(STATE_TRANSITION)];
+        self.add(change, &service, &[("ThrottledEvents", count)]);
+    }
+
+    fn add(&self, change: &Change<'_>, qualifiers: &[Qualifier], values: &[(&'static str, f64)]) {
+        let (header, at) = (change.header, change.at.0);
         let whose = || (&*header.account, &*header.region);
-        self.0.add(at, machine, whose, &qualifiers(change.attributes), &values);
+        self.0.add(at, &header.state_machine_arn, whose, qualifiers, values);
     }
 
     /// Writes what is there.
@@ -66,6 +81,7 @@ fn dimensions<'a>(machine: &'a str, qualifier: &'a Qualifier) -> Vec<(&'a str, &
         Qualifier::None => {}
         Qualifier::Version(version) => dimensions.push(("Version", version)),
         Qualifier::Alias(alias) => dimensions.push(("Alias", alias)),
+        Qualifier::Service(what) => dimensions = vec![("ServiceMetric", *what)],
     }
     dimensions
 }

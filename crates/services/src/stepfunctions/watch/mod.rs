@@ -51,6 +51,10 @@ impl Listener for OfEngine {
         self.changes.tell("stepfunctions", account, region, execution_arn);
     }
 
+    fn throttled(&self, change: &Change<'_>, transitions: u64) {
+        self.watchers.metrics.throttled(change, transitions);
+    }
+
     fn status_changed(&self, change: &Change<'_>) {
         self.watchers.changed(change);
     }
