@@ -6,7 +6,7 @@ use asl::event::TaskTarget;
 use asl::{Event, EventKind, Execution, Status, TaskId};
 use store::{ExecutionKey, ExecutionRow, TaskRow};
 
-use crate::live::{AT_END, CANCEL, CONTINUE, NOBODY, WORKER};
+use crate::live::{CANCEL, CONTINUE, NOBODY, WORKER, at_end};
 use crate::row::{self, Detail};
 use crate::{Engine, EngineError, journal};
 
@@ -170,7 +170,7 @@ impl Look<'_> {
             if row.queue != CANCEL {
                 owed.insert(row.task);
                 self.check_queue(row, wrong);
-            } else if row.task == AT_END.0 && self.row.open && self.detail.redrive.0 == 0 {
+            } else if row.task == at_end(self.detail.redrive.0).0 && self.row.open {
                 wrong.push("its end is told though it has not ended".to_owned());
             }
         }

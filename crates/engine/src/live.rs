@@ -23,7 +23,8 @@ use crate::{Cancelled, map_run};
 /// The timer that stands for `Trigger::Continue`: an execution that has more to decide gives way to
 /// others and comes back by it, also after a restart.
 pub(crate) const CONTINUE: u64 = u64::MAX >> 1;
-/// The number of what is handed out when an execution has ended; no task comes to bear it.
+/// The number of what is handed out when an execution has ended; no task comes to bear it. Each redrive has
+/// another ([`at_end`]): somebody may just be saying that the end before it was told.
 pub(crate) const AT_END: TaskId = TaskId(u64::MAX >> 1);
 /// The queue of tasks for workers.
 pub(crate) const WORKER: &str = "worker";
@@ -33,6 +34,11 @@ pub(crate) const CANCEL: &str = "cancel";
 pub(crate) const MAP_RUN: &str = "map-run";
 /// The queue of tasks that are answered from outside.
 pub(crate) const NOBODY: &str = "";
+
+/// The number of what is handed out at the end after so many redrives.
+pub(crate) fn at_end(redrives: u32) -> TaskId {
+    TaskId(AT_END.0 - u64::from(redrives))
+}
 
 /// An execution, and what the store has of it.
 pub(crate) struct Live {
@@ -353,18 +359,17 @@ impl Live {
 
     /// Who awaits the execution is told by the queue of work to end, which remembers until it is done.
     fn hand_out_end(&self, plan: &mut Plan) {
-        let Some(task) = &self.detail.at_end else { return };
+        let Some(asked) = &self.detail.at_end else { return };
+        let (execution, header) = (self.row.key, self.detail.header.clone());
+        let task =
+            ScheduledTask { task: at_end(self.detail.redrive.0), ..ScheduledTask::clone(asked) };
         plan.batch.tasks.push(TaskWrite::Add(TaskRow {
-            execution: self.row.key,
+            execution,
             task: task.task.0,
             queue: CANCEL.to_owned(),
-            detail: journal::pack(&**task, ""),
+            detail: journal::pack(&task, ""),
         }));
-        plan.publication.cancelled.push(Cancelled {
-            execution: self.row.key,
-            header: self.detail.header.clone(),
-            task: (**task).clone(),
-        });
+        plan.publication.cancelled.push(Cancelled { execution, header, task });
     }
 
     /// The events as a chunk, and the row if it changes by them.
