@@ -43,6 +43,11 @@ impl Engine {
         rows.iter().map(|row| Ok(row::summary(row)?.0)).collect()
     }
 
+    /// How many executions have this status, of all owners that begin so.
+    pub async fn count(&self, owners: &str, status: Status) -> Result<u64, EngineError> {
+        Ok(self.store.count_executions(owners, status_number(status)).await?)
+    }
+
     /// Children of a Map run behind this one, oldest first, each whole.
     pub async fn children(
         &self,

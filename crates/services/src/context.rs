@@ -19,7 +19,7 @@ use crate::integrations::Mocks;
 use crate::quotas::Throttle;
 use crate::s3::ObjectStore;
 use crate::sagemaker::runner::Runner;
-use crate::stepfunctions::{self, Background};
+use crate::stepfunctions::{self, AccountLimits, Background};
 use crate::sts::Issuers;
 use crate::sts::sign_in::SignIn;
 
@@ -51,6 +51,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What of them the model's checks of requests look at.
     pub lengths: Lengths,
+    /// How much an account may have of state machines, executions and the like.
+    pub account_limits: AccountLimits,
     /// Answers of tasks for tests.
     pub mocks: Option<Arc<Mocks>>,
     /// Services that answer elsewhere.
@@ -67,6 +69,7 @@ impl Settings {
             data: data.into(),
             limits: Limits::default(),
             lengths: Lengths::default(),
+            account_limits: AccountLimits::default(),
             mocks: None,
             elsewhere: Arc::default(),
             sign_in: None,
@@ -88,6 +91,12 @@ impl Settings {
     /// With an identity provider to sign in with.
     pub fn with_sign_in(mut self, sign_in: Option<SignIn>) -> Settings {
         self.sign_in = sign_in;
+        self
+    }
+
+    /// With these bounds of accounts.
+    pub fn with_account_limits(mut self, limits: AccountLimits) -> Settings {
+        self.account_limits = limits;
         self
     }
 

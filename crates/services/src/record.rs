@@ -46,6 +46,11 @@ impl<T: Serialize + DeserializeOwned + Send> Table<T> {
         records.into_iter().map(|record| self.decode(record)).collect()
     }
 
+    /// How many documents have keys that begin so.
+    pub async fn count(&self, context: &Context, prefix: &str) -> Result<u64, Error> {
+        Ok(context.store.count_records(self.name, prefix).await?)
+    }
+
     /// Writes a document that must not exist yet; whether it was so.
     pub async fn insert(&self, context: &Context, key: &str, value: &T) -> Result<bool, Error> {
         let batch =

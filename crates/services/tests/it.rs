@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use services::iam::guard::Mode;
+use services::stepfunctions::AccountLimits;
 use world::World;
 
 /// One step of a script. Strings may hold `${name}`: what an earlier step saved.
@@ -52,9 +53,11 @@ async fn scripts() {
         let steps: Vec<Step> = serde_json::from_str(&std::fs::read_to_string(&path).unwrap())
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         // `*.enforce.json` runs where IAM's refusals are meant.
-        let enforce =
-            path.file_name().is_some_and(|name| name.to_string_lossy().contains(".enforce."));
-        let world = if enforce { World::with_iam(Mode::Enforce).await } else { World::new().await };
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let mode = if name.contains(".enforce.") { Mode::Enforce } else { Mode::default() };
+        // `*.few.json` runs where an account may have two of everything.
+        let bounds = if name.contains(".few.") { few() } else { AccountLimits::default() };
+        let world = World::with(mode, |settings| settings.with_account_limits(bounds)).await;
         let mut saved = HashMap::new();
         for (number, step) in steps.into_iter().enumerate() {
             let place = format!("{} step {number}", path.file_name().unwrap().display());
@@ -78,6 +81,37 @@ async fn a_tested_state_is_held_to_the_configured_limits() {
             assert_eq!(answer["error"], "States.DataLimitExceeded");
         }
     }
+}
+
+fn few() -> AccountLimits {
+    AccountLimits {
+        state_machines_max: 2,
+        activities_max: 2,
+        open_executions_max: 2,
+        activity_workers_max: 2,
+        versions_max: 2,
+        aliases_max: 2,
+    }
+}
+
+#[tokio::test]
+async fn so_many_workers_may_ask_for_tasks_of_an_activity() {
+    let world = World::with(Mode::default(), |settings| settings.with_account_limits(few())).await;
+    let mut arns = Vec::new();
+    for name in ["a", "b"] {
+        let asked = serde_json::json!({ "name": name });
+        let made = world.call(None, "stepfunctions", "CreateActivity", asked).await.unwrap();
+        arns.push(serde_json::json!({ "activityArn": made["activityArn"] }));
+    }
+    let ask = |of: usize| world.call(None, "stepfunctions", "GetActivityTask", arns[of].clone());
+    let (mut first, mut second) = (Box::pin(ask(0)), Box::pin(ask(0)));
+    assert!(futures::poll!(&mut first).is_pending() && futures::poll!(&mut second).is_pending());
+    let refused = ask(0).await.unwrap_err();
+    assert_eq!(refused.code, "ActivityWorkerLimitExceeded");
+    assert!(futures::poll!(Box::pin(ask(1))).is_pending());
+    // Who has gone asks no more.
+    drop(first);
+    assert!(futures::poll!(Box::pin(ask(0))).is_pending());
 }
 
 async fn run(world: &World, step: Step, saved: &mut HashMap<String, String>, place: &str) {

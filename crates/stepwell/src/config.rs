@@ -16,6 +16,7 @@ use services::audit::{AuditSettings, Events as AuditEvents};
 use services::elsewhere::Connection;
 use services::iam::guard::{GuardSettings, Mode};
 use services::quotas::Quotas;
+use services::stepfunctions::AccountLimits;
 use services::sts::sign_in::SignIn;
 
 use crate::elsewhere;
@@ -175,7 +176,7 @@ struct File {
     allowed_hosts: Vec<String>,
     wrong_signatures_per_second: Option<u32>,
     i_know_this_is_open: bool,
-    limits: Limits,
+    limits: LimitsFile,
     retention_days: Option<u32>,
     /// Days by state machine: its ARN or its name.
     retention: BTreeMap<String, u32>,
@@ -188,6 +189,24 @@ struct File {
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
     sign_in: Option<SignIn>,
+}
+
+/// `[limits]`: bounds of the language and of accounts, in one table.
+#[derive(Debug, Default, Deserialize)]
+#[serde(try_from = "toml::Table")]
+struct LimitsFile {
+    language: Limits,
+    account: AccountLimits,
+}
+
+impl TryFrom<toml::Table> for LimitsFile {
+    type Error = toml::de::Error;
+
+    fn try_from(all: toml::Table) -> Result<LimitsFile, toml::de::Error> {
+        let (account, language): (toml::Table, toml::Table) =
+            all.into_iter().partition(|(name, _)| AccountLimits::NAMES.contains(&&**name));
+        Ok(LimitsFile { language: language.try_into()?, account: account.try_into()? })
+    }
 }
 
 /// What a server is started with.
@@ -229,6 +248,8 @@ pub struct Config {
     pub i_know_this_is_open: bool,
     /// Bounds of definitions and executions.
     pub limits: Limits,
+    /// How much an account may have.
+    pub account_limits: AccountLimits,
     /// How long executions are kept after their end.
     pub retention: Retention,
     /// Where EventBridge's events of executions go.
@@ -266,7 +287,7 @@ impl Config {
             account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()),
             "the account `{account}` is not twelve digits"
         );
-        check_limits(&file.limits)?;
+        check_limits(&file.limits.language)?;
         file.quotas.check().map_err(anyhow::Error::msg)?;
         file.audit.check().map_err(anyhow::Error::msg)?;
         file.sign_in.as_ref().map_or(Ok(()), SignIn::check).map_err(anyhow::Error::msg)?;
@@ -311,7 +332,8 @@ impl Config {
                 .or(file.wrong_signatures_per_second)
                 .unwrap_or(20),
             i_know_this_is_open: flags.i_know_this_is_open || file.i_know_this_is_open,
-            limits: file.limits,
+            limits: file.limits.language,
+            account_limits: file.limits.account,
             events: file.events,
             traces: file.traces,
             quotas: file.quotas,
@@ -464,6 +486,11 @@ mod tests {
         let error = load("[limits]\nhistory_events_max = 1\n", ServerFlags::default());
         assert!(error.unwrap_err().to_string().contains("history_events_max"));
         assert!(load("[limits]\nbytes = 1\n", ServerFlags::default()).is_err());
+        let both = "[limits]\npayload_bytes_max = 1000000\naliases_max = 500\n";
+        let config = load(both, ServerFlags::default())?;
+        assert_eq!(config.limits, raised);
+        let more = AccountLimits { aliases_max: 500, ..AccountLimits::default() };
+        assert_eq!(config.account_limits, more);
         Ok(())
     }
 

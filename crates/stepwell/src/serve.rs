@@ -212,6 +212,7 @@ async fn open(config: &Config) -> anyhow::Result<Arc<Context>> {
         throttle,
         settings: Settings::new(&config.account, &config.data)
             .with_limits(config.limits)
+            .with_account_limits(config.account_limits)
             .with_sign_in(config.sign_in.clone())
             .with_elsewhere(elsewhere::elsewhere(config)?)
             .with_mocks(mocks(config)?),

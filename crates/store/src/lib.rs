@@ -347,6 +347,12 @@ pub trait Store: Send + Sync + 'static {
     /// Records of a table, ordered by key.
     async fn records(&self, table: &'static str, scan: Scan) -> Result<Vec<Record>, StoreError>;
 
+    /// How many records of a table have keys that begin so.
+    async fn count_records(&self, table: &'static str, prefix: &str) -> Result<u64, StoreError>;
+
+    /// How many executions have this status, of all owners that begin so.
+    async fn count_executions(&self, owners: &str, status: u8) -> Result<u64, StoreError>;
+
     /// One execution's row.
     async fn execution(&self, key: ExecutionKey) -> Result<Option<ExecutionRow>, StoreError>;
 

@@ -144,6 +144,16 @@ impl Store for Sqlite {
         self.range(scan.limit, move |database| database.records(table, &scan)).await
     }
 
+    async fn count_records(&self, table: &'static str, prefix: &str) -> Result<u64, StoreError> {
+        let prefix = Scan::prefix(prefix, usize::MAX);
+        self.range(prefix.limit, move |database| database.count_records(table, &prefix)).await
+    }
+
+    async fn count_executions(&self, owners: &str, status: u8) -> Result<u64, StoreError> {
+        let owners = Scan::prefix(owners, usize::MAX);
+        self.range(owners.limit, move |database| database.count_executions(&owners, status)).await
+    }
+
     async fn execution(&self, key: ExecutionKey) -> Result<Option<ExecutionRow>, StoreError> {
         self.point(|database| database.execution(key))
     }

@@ -77,6 +77,10 @@ tests! {
         assert_eq!(keys(Scan::prefix("b/", 2)).await, ["b/1", "b/10"]);
         let page = Scan { from: "b/10".into(), until: Some("c".into()), reverse: true, limit: 2 };
         assert_eq!(keys(page).await, ["b/\u{e9}", "b/2"]);
+        for (prefix, count) in [("", 7), ("b", 5), ("b/", 4), ("b/1", 2), ("d", 0)] {
+            assert_eq!(store.count_records("t", prefix).await.unwrap(), count, "{prefix}");
+        }
+        assert_eq!(store.count_records("none", "").await.unwrap(), 0);
     }
 
     async fn a_batch_is_taken_whole_or_not_at_all(store) {
@@ -184,6 +188,16 @@ tests! {
         assert_eq!(upwards(None, None, 195, 9).await, behind(&|_| true, 195, 9));
         assert_eq!(list(Some("nobody"), None, None, 9).await, [0; 0]);
         assert_eq!(list(Some("m"), Some(7), None, 9).await, [0; 0]);
+        insert(&*store, ExecutionRow { status: 100, ..row(500, "m2", "n") }).await;
+        let count = async |owners, status| store.count_executions(owners, status).await.unwrap();
+        let ended = |of: &dyn Fn(u64) -> bool| {
+            (1..=200).filter(|key| of(*key) && key % 3 == 1).count() as u64
+        };
+        assert_eq!(count("m", 100).await, ended(&of_m) + 1);
+        assert_eq!(count("m2", 100).await, 1);
+        assert_eq!(count("", 100).await, ended(&|_| true) + 1);
+        assert_eq!(count("m", 7).await, 0);
+        assert_eq!(count("nobody", 100).await, 0);
     }
 
     async fn a_journal_is_its_chunks_in_order(store) {

@@ -293,6 +293,14 @@ impl Store for FaultyStore {
         now(self.beneath().records(table, scan))
     }
 
+    async fn count_records(&self, table: &'static str, prefix: &str) -> Result<u64, StoreError> {
+        now(self.beneath().count_records(table, prefix))
+    }
+
+    async fn count_executions(&self, owners: &str, status: u8) -> Result<u64, StoreError> {
+        now(self.beneath().count_executions(owners, status))
+    }
+
     async fn execution(&self, key: ExecutionKey) -> Result<Option<ExecutionRow>, StoreError> {
         self.delay().await;
         self.rows_read.fetch_add(1, Ordering::Relaxed);

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 pub use connection::{ApiKey, Basic, Connection, OAuth};
 
 use crate::integrations::Work;
+use crate::{Caller, Context};
 
 /// Services whose tasks wait for what we run ourselves: sent elsewhere, nobody would tell of the end.
 const OURS: [&str; 2] = ["stepfunctions", "sagemaker"];
@@ -151,12 +152,38 @@ pub(crate) async fn call(
         members,
         region: &work.caller.region,
         account: &work.caller.account,
-        now: now(work),
+        now: now(context),
         within: patience(work, usual),
         bytes_max: ANSWER_BYTES_MAX,
     };
     let elsewhere = &context.settings.elsewhere;
     elsewhere.for_task(work, remote::call(&elsewhere.http, endpoint, &call)).await
+}
+
+/// Calls an operation of a service that answers elsewhere for the caller of one of ours.
+pub(crate) async fn ask(
+    context: &Context,
+    caller: &Caller,
+    service: &str,
+    operation: &str,
+    members: &Value,
+) -> Result<Answer, Problem> {
+    let missing = || Problem::Unsendable(format!("there is no endpoint of `{service}`"));
+    let elsewhere = &context.settings.elsewhere;
+    let endpoint = elsewhere.endpoint(service).ok_or_else(missing)?;
+    let service = models::service(service).ok_or_else(missing)?;
+    let operation = service.operation(operation).ok_or_else(missing)?;
+    let call = Call {
+        service,
+        operation,
+        members,
+        region: &caller.region,
+        account: &caller.account,
+        now: now(context),
+        within: ANSWER_COMES,
+        bytes_max: ANSWER_BYTES_MAX,
+    };
+    remote::call(&elsewhere.http, endpoint, &call).await
 }
 
 /// Sends a plain HTTP request for a task.
@@ -177,8 +204,8 @@ fn patience(work: &Work<'_>, usual: Duration) -> Duration {
     own.map_or(usual, |own| own.min(usual))
 }
 
-fn now(work: &Work<'_>) -> SystemTime {
-    let millis = u64::try_from(work.context.clock.moment().now.0).unwrap_or_default();
+fn now(context: &Context) -> SystemTime {
+    let millis = u64::try_from(context.clock.moment().now.0).unwrap_or_default();
     SystemTime::UNIX_EPOCH + Duration::from_millis(millis)
 }
 

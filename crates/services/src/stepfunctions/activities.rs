@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use store::Scan;
 
 use super::tags::{self, Tag};
-use super::{arn, check_name, invalid_token, machine, page_size, seconds};
+use super::{
+    account_limits, arn, check_name, encryption, invalid_token, machine, page_size, seconds,
+};
 use crate::record::Table;
 use crate::{Caller, Context, Error, page};
 
@@ -25,6 +27,10 @@ pub(super) struct Activity {
 impl Activity {
     pub fn arn(&self) -> &str {
         &self.arn
+    }
+
+    pub fn encryption(&self) -> &Value {
+        &self.encryption
     }
 }
 
@@ -85,13 +91,17 @@ pub(super) async fn create_activity(
     let mut stored_tags = Vec::new();
     tags::merge(&mut stored_tags, &tags.unwrap_or_default(), &arn)?;
     let key = machine::key(caller, &name);
+    let encryption = encryption::complete(context, caller, encryption_configuration).await?;
     let activity = Activity {
         name,
         arn: arn.clone(),
         created_at: context.clock.moment().now.0,
         tags: stored_tags,
-        encryption: encryption_configuration.unwrap_or_else(|| json!({ "type": "AWS_OWNED_KEY" })),
+        encryption: encryption.unwrap_or_else(|| json!({ "type": "AWS_OWNED_KEY" })),
     };
+    if ACTIVITIES.get(context, &key).await?.is_none() {
+        account_limits::activity(context, caller).await?;
+    }
     loop {
         if ACTIVITIES.insert(context, &key, &activity).await? {
             context.engine.activity_is(&arn, true);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use store::Scan;
 
 use super::machine::{self, Machine};
-use super::{arn, invalid_token, page_size, seconds};
+use super::{account_limits, arn, invalid_token, page_size, seconds};
 use crate::record::{Found, Table};
 use crate::{Caller, Context, Error, page};
 
@@ -70,6 +70,11 @@ pub(super) async fn naming(
     Ok(aliases.into_iter().map(|alias| alias.name).collect())
 }
 
+/// How many aliases a state machine has.
+pub(super) async fn count(context: &Context, machine: &str) -> Result<u64, Error> {
+    ALIASES.count(context, &format!("{machine}:")).await
+}
+
 /// Deletions of all aliases of a state machine.
 pub(super) async fn deletions(
     context: &Context,
@@ -118,6 +123,9 @@ pub(super) async fn create_state_machine_alias(
         creation_date: seconds(created_at),
     };
     let key = key(&machine.key, &alias.name);
+    if ALIASES.get(context, &key).await?.is_none() {
+        account_limits::alias(context, &machine.key).await?;
+    }
     loop {
         if ALIASES.insert(context, &key, &alias).await? {
             return Ok(answer(now));

@@ -8,6 +8,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::account_limits::Counts;
 use super::activities;
 use super::express::{self, Running};
 use super::watch::{Ended, OfEngine, StatusEvent, Watchers};
@@ -23,6 +24,7 @@ const METRICS_EVERY: Duration = Duration::from_secs(60);
 /// What waits to be done beside answering calls; [`run`] does it.
 pub struct Background {
     pub(super) watchers: Arc<Watchers>,
+    pub(super) counts: Counts,
     left_over: Mutex<Vec<Running>>,
     started: mpsc::Sender<Running>,
     to_run: tokio::sync::Mutex<mpsc::Receiver<Running>>,
@@ -36,6 +38,7 @@ impl Background {
         let (started, to_run) = mpsc::channel(express::WAITING_MAX);
         Background {
             watchers,
+            counts: Counts::default(),
             left_over: Mutex::default(),
             started,
             to_run: tokio::sync::Mutex::new(to_run),

@@ -7,7 +7,7 @@ use store::{Batch, Expect};
 use super::arn::check_role;
 use super::machine::{self, MACHINES, Machine, Revision};
 use super::tags::{self, Tag};
-use super::{check_name, logging, seconds};
+use super::{account_limits, check_name, encryption, logging, seconds};
 use crate::record::{Found, committed};
 use crate::{Caller, Context, Error};
 
@@ -29,8 +29,20 @@ pub(super) struct Request {
 
 #[derive(Deserialize)]
 pub(super) struct Tracing {
-    #[serde(default)]
-    pub enabled: bool,
+    enabled: Option<bool>,
+}
+
+impl Tracing {
+    /// # Errors
+    /// `InvalidTracingConfiguration`: it says neither.
+    pub fn enabled(&self) -> Result<bool, Error> {
+        self.enabled.ok_or_else(|| {
+            Error::new(
+                "InvalidTracingConfiguration",
+                "Invalid Tracing Configuration: enabled must be set to true or false",
+            )
+        })
+    }
 }
 
 #[derive(Serialize)]
@@ -56,6 +68,10 @@ pub(super) async fn create_state_machine(
     }
     let express = request.r#type.as_deref() == Some("EXPRESS");
     machine::check_definition(context, &request.definition, express)?;
+    let tracing = match &request.tracing_configuration {
+        Some(tracing) => tracing.enabled()?,
+        None => false,
+    };
     let moment = context.clock.moment();
     let arn = crate::arn::arn(
         "states",
@@ -72,10 +88,10 @@ pub(super) async fn create_state_machine(
             definition: request.definition,
             role_arn: request.role_arn,
             logging: logging::complete(context, caller, request.logging_configuration).await?,
-            tracing: request.tracing_configuration.is_some_and(|tracing| tracing.enabled),
+            tracing,
         },
         express,
-        encryption: request.encryption_configuration,
+        encryption: encryption::complete(context, caller, request.encryption_configuration).await?,
         created_at: moment.now.0,
         updated_at: moment.now.0,
         tags: stored_tags,
@@ -96,6 +112,7 @@ pub(super) async fn create_state_machine(
             }
             return repeated(context, &existing, &machine).await;
         }
+        account_limits::state_machine(context, caller).await?;
         let (mut batch, mut version) = (Batch::default(), None);
         if request.publish {
             let description = request.version_description.clone();

@@ -4,7 +4,7 @@ use engine::Summary;
 use serde::{Deserialize, Serialize};
 
 use super::execution::{self, Attributes};
-use super::{redrive_execution, seconds};
+use super::{encryption, redrive_execution, seconds};
 use crate::{Caller, Context, Error};
 
 #[derive(Deserialize)]
@@ -63,6 +63,9 @@ pub(super) async fn describe_execution(
 ) -> Result<Response, Error> {
     let known = execution::find(context, caller, &request.execution_arn).await?;
     let included = request.included_data.as_deref() != Some("METADATA_ONLY");
+    if included {
+        encryption::check_readable(context, caller, &known.header).await?;
+    }
     let unredrivable = redrive_execution::unredrivable(context, &known).await?;
     Ok(description(known, included, unredrivable))
 }

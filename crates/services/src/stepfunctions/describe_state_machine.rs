@@ -5,7 +5,7 @@ use asl::definition::{Body, Kind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{aliases, arn, machine, seconds};
+use super::{aliases, arn, encryption, machine, seconds};
 use crate::{Caller, Context, Error};
 
 #[derive(Deserialize)]
@@ -83,6 +83,9 @@ pub(super) async fn describe_state_machine(
     }
     let machine = found.value;
     let hidden = request.included_data.as_deref() == Some("METADATA_ONLY");
+    if !hidden {
+        encryption::check_usable(context, caller, machine.encryption.as_ref()).await?;
+    }
     let variable_references = match hidden {
         true => None,
         false => machine::variable_references(&revision.definition),

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::describe_state_machine::TracingConfiguration;
 use super::execution::{self, Attributes};
-use super::{machine, seconds};
+use super::{encryption, machine, seconds};
 use crate::{Caller, Context, Error};
 
 #[derive(Deserialize)]
@@ -59,6 +59,7 @@ pub(super) async fn describe_state_machine_for_execution(
     let definition = match request.included_data.as_deref() {
         Some("METADATA_ONLY") => String::new(),
         _ => {
+            encryption::check_readable(context, caller, &known.header).await?;
             let record = context.store.record("engine/definition", &known.definition).await?;
             let text = record.map(|record| String::from_utf8(record.value.to_vec()));
             text.and_then(Result::ok).ok_or_else(|| {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::activities;
+use super::{account_limits, activities, encryption};
 use crate::{Caller, Context, Error, Operation, typed};
 
 /// A worker that finds no task waits so long for one.
@@ -44,8 +44,10 @@ async fn get_activity_task(
     request: Request,
     gone: CancellationToken,
 ) -> Result<Response, Error> {
-    let arn = activities::find(context, caller, &request.activity_arn).await?;
-    let arn = arn.arn();
+    let activity = activities::find(context, caller, &request.activity_arn).await?;
+    encryption::check_usable(context, caller, Some(activity.encryption())).await?;
+    let arn = activity.arn();
+    let _asks = account_limits::worker(context, arn)?;
     let worker = request.worker_name.as_deref();
     let until = context.clock.moment().now.plus_millis(POLL_MS);
     let mut is_over = context.clock.reached(until);

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use store::ExecutionKey;
 
 use super::execution::Attributes;
-use super::{execution, invalid_token, page_size};
+use super::{encryption, execution, invalid_token, page_size};
 use crate::{Caller, Context, Error, page};
 
 #[derive(Deserialize)]
@@ -38,6 +38,7 @@ pub(super) async fn get_execution_history(
     request: Request,
 ) -> Result<Response, Error> {
     let known = execution::find(context, caller, &request.execution_arn).await?;
+    encryption::check_readable(context, caller, &known.header).await?;
     let reverse = request.reverse_order;
     let from = match &request.next_token {
         Some(token) => {

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{Batch, ExecutionFilter, ExecutionWrite, Expect, Scan};
 
-use super::aliases;
 use super::arn::{self, StatesArn};
 use super::tags::Tag;
+use super::{account_limits, aliases};
 use crate::record::{Found, Table};
 use crate::{Caller, Context, Error};
 
@@ -132,6 +132,16 @@ pub(super) async fn is_being_deleted(
     Ok(MACHINES.get(context, &key).await?.is_some_and(|machine| machine.value.deleting))
 }
 
+/// How the state machine of an execution is encrypted.
+pub(super) async fn encryption_of(
+    context: &Context,
+    execution: &asl::Header,
+) -> Result<Option<Value>, Error> {
+    let name = execution.state_machine_name.split('/').next().unwrap_or_default();
+    let key = format!("{}/{}/{name}", execution.account, execution.region);
+    Ok(MACHINES.get(context, &key).await?.and_then(|machine| machine.value.encryption))
+}
+
 /// A version of a state machine.
 pub(super) async fn version(
     context: &Context,
@@ -168,6 +178,7 @@ pub(super) async fn publish(
     {
         return Ok((newest.number, newest.created_at));
     }
+    account_limits::version(context, key).await?;
     machine.last_version += 1;
     let number = machine.last_version;
     let created_at = moment.now.0;

@@ -2,6 +2,7 @@
 //!
 //! What runs is `engine`'s; here are the records around it and AWS's view of it.
 
+mod account_limits;
 mod activities;
 mod aliases;
 mod arn;
@@ -12,6 +13,7 @@ mod describe_execution;
 mod describe_map_run;
 mod describe_state_machine;
 mod describe_state_machine_for_execution;
+mod encryption;
 mod execution;
 mod execution_log;
 mod express;
@@ -42,6 +44,7 @@ mod watch;
 use crate::operation::operation;
 use crate::{Error, Input, Operation, Service, typed};
 
+pub use account_limits::AccountLimits;
 pub use background::{Background, run};
 pub(crate) use describe_execution::description;
 pub(crate) use lengths::lengths;

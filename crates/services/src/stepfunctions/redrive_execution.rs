@@ -5,7 +5,7 @@ use engine::Summary;
 use serde::{Deserialize, Serialize};
 use store::{Batch, Expect};
 
-use super::{execution, machine, seconds};
+use super::{account_limits, execution, machine, seconds};
 use crate::record::Table;
 use crate::{Caller, Context, Error};
 
@@ -60,6 +60,7 @@ pub(super) async fn redrive_execution(
     if let Some(reason) = unredrivable(context, &known).await? {
         return Err(Error::new("ExecutionNotRedrivable", reason));
     }
+    account_limits::open_execution(context, caller).await?;
     let moment = context.clock.moment();
     let Request { client_token, .. } = request;
     let redrive = Redrive { client_token, count: known.redrive.0 + 1, at: moment.now.0 };

@@ -9,7 +9,10 @@ use store::{Batch, ExecutionWrite};
 
 use super::execution::Attributes;
 use super::machine::{self, Machine, Revision};
-use super::{aliases, arn, check_name, express, input, seconds, type_not_supported};
+use super::{
+    account_limits, aliases, arn, check_name, encryption, express, input, seconds,
+    type_not_supported,
+};
 use crate::integrations::{Awaiting, unique_name};
 use crate::quotas::START_EXPRESS;
 use crate::{Caller, Context, Error, Origin};
@@ -87,6 +90,11 @@ pub(crate) async fn start(context: &Context, caller: &Caller, new: Start) -> Res
         return express::begin(context, ready).await;
     }
     let Ready { header, definition, attributes, at_end } = ready;
+    if let Err(refusal) = account_limits::open_execution(context, caller).await {
+        // The same call again is answered as the first was, however many run.
+        let known = context.engine.named(&header.state_machine_arn, &header.name).await?;
+        known.ok_or(refusal)?;
+    }
     loop {
         let new = NewExecution {
             header: header.clone(),
@@ -139,6 +147,7 @@ pub(super) async fn prepare(
     if found.value.deleting {
         return Err(machine::is_deleting(&found.value.arn));
     }
+    encryption::check_usable(context, caller, found.value.encryption.as_ref()).await?;
     let mut attributes = Attributes {
         trace_header: new.trace_header,
         started_by: new.task,

@@ -4,7 +4,7 @@ use asl::{Failure, Status, Trigger};
 use serde::{Deserialize, Serialize};
 use store::Batch;
 
-use super::{execution, seconds};
+use super::{encryption, execution, seconds};
 use crate::{Caller, Context, Error};
 
 #[derive(Deserialize)]
@@ -28,6 +28,7 @@ pub(super) async fn stop_execution(
     request: Request,
 ) -> Result<Response, Error> {
     let mut known = execution::find(context, caller, &request.execution_arn).await?;
+    encryption::check_readable(context, caller, &known.header).await?;
     if known.status == Status::Running {
         let failure = Failure { error: request.error, cause: request.cause };
         let (key, moment) = (known.key, context.clock.moment());

@@ -7,7 +7,7 @@ use store::{Batch, Expect};
 use super::arn::check_role;
 use super::create_state_machine::Tracing;
 use super::machine::{self, MACHINES};
-use super::{logging, seconds};
+use super::{encryption, logging, seconds};
 use crate::record::committed;
 use crate::{Caller, Context, Error};
 
@@ -61,6 +61,8 @@ pub(super) async fn update_state_machine(
         Some(given) => Some(logging::complete(context, caller, Some(given)).await?),
         None => None,
     };
+    let given = request.encryption_configuration.clone();
+    let encryption = encryption::complete(context, caller, given).await?;
     loop {
         let moment = context.clock.moment();
         let mut found = machine::find(context, caller, &request.state_machine_arn).await?;
@@ -81,10 +83,10 @@ pub(super) async fn update_state_machine(
             revision.logging.clone_from(logging);
         }
         if let Some(tracing) = &request.tracing_configuration {
-            revision.tracing = tracing.enabled;
+            revision.tracing = tracing.enabled()?;
         }
-        if let Some(encryption) = &request.encryption_configuration {
-            machine.encryption = Some(encryption.clone());
+        if encryption.is_some() {
+            machine.encryption.clone_from(&encryption);
         }
         if revision != machine.revision {
             revision.id = Some(moment.dice("revision").uuid());

@@ -56,7 +56,7 @@ impl Stand {
             session_token: None,
         };
         let mut elsewhere = Elsewhere::default();
-        for service in ["lambda", "sqs", "sns", "dynamodb", "events", "ssm"] {
+        for service in ["lambda", "sqs", "sns", "dynamodb", "events", "ssm", "kms"] {
             let endpoint = Endpoint::new(&self.url, Some(keys.clone())).unwrap();
             elsewhere = elsewhere.with_endpoint(service, endpoint).unwrap();
         }
@@ -420,4 +420,84 @@ async fn a_call_that_times_out_is_broken_off() {
     );
     let types = event_types(&world, &execution).await;
     assert_eq!(types[2..5], ["TaskScheduled", "TaskStarted", "TaskTimedOut"]);
+}
+
+/// A KMS whose keys' aliases say what becomes of them.
+fn kms(received: &Received) -> Told {
+    let asked: Value = serde_json::from_str(&received.body).unwrap();
+    let key = asked["KeyId"].as_str().unwrap();
+    let refused = |code: &str| (400, "", json!({ "__type": code, "message": "told by KMS" }));
+    let known = |state: &str, spec: &str| {
+        let metadata = json!({ "KeyId": key, "KeyState": state, "KeySpec": spec, "KeyUsage": "ENCRYPT_DECRYPT" });
+        (200, "", json!({ "KeyMetadata": metadata }))
+    };
+    let made = KEYS_CHANGE.load(std::sync::atomic::Ordering::SeqCst);
+    let (status, headers, body) = match (key, made) {
+        ("alias/none", _) => refused("NotFoundException"),
+        ("alias/busy", _) => refused("ThrottlingException"),
+        ("alias/rsa", _) => known("Enabled", "RSA_2048"),
+        ("alias/off", _) | (_, 1) => known("Disabled", "SYMMETRIC_DEFAULT"),
+        (_, 2) => refused("AccessDeniedException"),
+        _ => known("Enabled", "SYMMETRIC_DEFAULT"),
+    };
+    (status, headers, body.to_string())
+}
+
+static KEYS_CHANGE: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0);
+
+#[tokio::test]
+async fn keys_of_a_kms_elsewhere_are_asked_for() {
+    let stand = Stand::new(kms).await;
+    let world = stand.world().await;
+    let definition = r#"{"StartAt": "S", "States": {"S": {"Type": "Pass", "End": true}}}"#;
+    let create = async |key: &str| {
+        let encryption = json!({ "type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": key });
+        let asked = json!({ "name": "m", "roleArn": ROLE, "definition": definition,
+            "encryptionConfiguration": encryption });
+        world.call(None, "stepfunctions", "CreateStateMachine", asked).await
+    };
+    for (key, refusal) in [
+        ("alias/none", "KmsAccessDeniedException: told by KMS"),
+        ("alias/busy", "KmsThrottlingException: told by KMS"),
+        (
+            "alias/off",
+            "InvalidEncryptionConfiguration: Invalid Encryption Configuration: the KMS key \
+             'alias/off' is not active",
+        ),
+        (
+            "alias/rsa",
+            "InvalidEncryptionConfiguration: Invalid Encryption Configuration: the KMS key \
+             'alias/rsa' is not symmetric",
+        ),
+    ] {
+        assert_eq!(create(key).await.unwrap_err().to_string(), refusal);
+    }
+    let machine = create("alias/good").await.unwrap()["stateMachineArn"].clone();
+    let of_machine = json!({ "stateMachineArn": machine });
+    let call = async |operation: &str, asked: &Value| {
+        world.call(None, "stepfunctions", operation, asked.clone()).await
+    };
+    let started = call("StartExecution", &of_machine).await.unwrap();
+    world.settle().await;
+    let of_execution = json!({ "executionArn": started["executionArn"] });
+    let operations = [
+        ("StartExecution", &of_machine),
+        ("DescribeStateMachine", &of_machine),
+        ("DescribeExecution", &of_execution),
+        ("DescribeStateMachineForExecution", &of_execution),
+        ("GetExecutionHistory", &of_execution),
+        ("StopExecution", &of_execution),
+    ];
+    for (change, code) in [(1, "KmsInvalidStateException"), (2, "KmsAccessDeniedException")] {
+        KEYS_CHANGE.store(change, std::sync::atomic::Ordering::SeqCst);
+        for (operation, asked) in operations {
+            let error = call(operation, asked).await.unwrap_err();
+            assert_eq!(error.code, code, "{operation}");
+            let state = (change == 1).then(|| json!("DISABLED"));
+            assert_eq!(error.members.get("kmsKeyState"), state.as_ref());
+        }
+    }
+    let mut metadata = of_machine.clone();
+    metadata["includedData"] = "METADATA_ONLY".into();
+    assert!(call("DescribeStateMachine", &metadata).await.is_ok());
 }

@@ -50,6 +50,30 @@ impl Database {
         })
     }
 
+    pub(super) fn count_records(&self, table: &str, prefix: &Scan) -> Read<u64> {
+        self.told(|| {
+            let Some(family) = self.word(table)? else { return Ok(0) };
+            let sql = "SELECT count(*) FROM record
+                       WHERE family = ?1 AND key >= ?2 AND (?3 IS NULL OR key < ?3)";
+            let mut select = self.connection.prepare_cached(sql)?;
+            let count: i64 =
+                select.query_row(params![family, prefix.from, prefix.until], |row| row.get(0))?;
+            Ok(count.unsigned_abs())
+        })
+    }
+
+    pub(super) fn count_executions(&self, owners: &Scan, status: u8) -> Read<u64> {
+        self.told(|| {
+            let sql = "SELECT count(*) FROM execution INDEXED BY execution_status
+                       WHERE status = ?1 AND owner IN
+                       (SELECT id FROM word WHERE text >= ?2 AND (?3 IS NULL OR text < ?3))";
+            let mut select = self.connection.prepare_cached(sql)?;
+            let count: i64 =
+                select.query_row(params![status, owners.from, owners.until], |row| row.get(0))?;
+            Ok(count.unsigned_abs())
+        })
+    }
+
     pub(super) fn execution(&self, key: ExecutionKey) -> Read<Option<ExecutionRow>> {
         self.told(|| {
             self.connection
