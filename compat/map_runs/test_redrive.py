@@ -158,3 +158,73 @@ def test_a_run_that_succeeded_is_not_touched_by_a_redrive(clients):
     with pytest.raises(botocore.exceptions.ClientError) as refused:
         clients.states.redrive_execution(executionArn=child)
     assert refused.value.response["Error"]["Code"] == "ExecutionNotRedrivable"
+
+
+def test_what_was_not_begun_is_pending(clients):
+    folder = uuid.uuid4().hex
+    put(clients, folder, "b", "c", "d")
+    writer = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": BUCKET, "Prefix": f"{folder}-out"}}
+    state_machine = machine(clients, folder, "STANDARD", ResultWriter=writer)
+    execution = clients.states.start_execution(stateMachineArn=state_machine, input='["a", "b", "c", "d"]')["executionArn"]
+    assert ended(clients, execution)["status"] == "FAILED"
+    run = only_run(clients, execution)
+    for counts in run["itemCounts"], run["executionCounts"]:
+        assert (counts["pending"], counts["failed"], counts["succeeded"], counts["total"]) == (3, 1, 0, 4)
+    prefix = f"{folder}-out/{run['mapRunArn'].rpartition(':')[2]}/"
+    read = lambda key: json.loads(clients.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())  # noqa: E731
+    manifest = read(prefix + "manifest.json")
+    [file] = manifest["ResultFiles"]["PENDING"]
+    assert file["Key"] == prefix + "PENDING_0.json"
+    pending = read(file["Key"])
+    assert [(child["Input"], child["Status"]) for child in pending] == [(f'"{name}"', "PENDING") for name in "bcd"]
+    assert len(children(clients, run)) == 1
+
+    put(clients, folder, "a")
+    clients.states.redrive_execution(executionArn=execution)
+    assert ended(clients, execution)["status"] == "SUCCEEDED"
+    counts = only_run(clients, execution)["itemCounts"]
+    assert (counts["pending"], counts["succeeded"], counts["total"]) == (0, 4, 4)
+    # They are begun by the names they were listed with.
+    begun = {child["executionArn"] for child in children(clients, run)}
+    assert {child["ExecutionArn"] for child in pending} <= begun
+    assert read(prefix + "manifest.json")["ResultFiles"]["PENDING"] == []
+
+
+def test_children_wait_for_their_turn_in_a_redrive(clients):
+    activity = clients.states.create_activity(name=f"turns-{uuid.uuid4().hex[:8]}")["activityArn"]
+    definition = {"StartAt": "Each", "States": {"Each": {
+        "Type": "Map", "End": True, "Label": "Each", "MaxConcurrency": 1, "ToleratedFailureCount": 1,
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "Work", "States": {"Work": {"Type": "Task", "Resource": activity, "End": True}},
+        },
+    }}}
+    made = clients.states.create_state_machine(
+        name=f"turns-{uuid.uuid4().hex[:8]}", definition=json.dumps(definition), roleArn=ROLE,
+    )
+    execution = clients.states.start_execution(stateMachineArn=made["stateMachineArn"], input="[1, 2]")["executionArn"]
+    token = lambda: clients.states.get_activity_task(activityArn=activity)["taskToken"]  # noqa: E731
+    for _ in range(2):
+        clients.states.send_task_failure(taskToken=token(), error="Not.Yet")
+    assert ended(clients, execution)["status"] == "FAILED"
+    run = only_run(clients, execution)
+
+    clients.states.redrive_execution(executionArn=execution)
+    first = token()
+    statuses = lambda **of: {  # noqa: E731
+        child["name"]: child["status"]
+        for child in clients.states.list_executions(mapRunArn=run["mapRunArn"], **of)["executions"]
+    }
+    assert sorted(statuses().values()) == ["PENDING_REDRIVE", "RUNNING"]
+    assert list(statuses(statusFilter="PENDING_REDRIVE").values()) == ["PENDING_REDRIVE"]
+    assert statuses(statusFilter="FAILED") == {}
+    [waiting] = [child for child in children(clients, run) if child["status"] == "PENDING_REDRIVE"]
+    description = clients.states.describe_execution(executionArn=waiting["executionArn"])
+    assert (description["status"], description["redriveStatus"]) == ("PENDING_REDRIVE", "NOT_REDRIVABLE")
+    assert only_run(clients, execution)["itemCounts"]["pendingRedrive"] == 1
+
+    clients.states.send_task_success(taskToken=first, output="1")
+    clients.states.send_task_success(taskToken=token(), output="2")
+    assert ended(clients, execution)["status"] == "SUCCEEDED"
+    assert set(statuses().values()) == {"SUCCEEDED"}
+    assert statuses(statusFilter="PENDING_REDRIVE") == {}

@@ -42,8 +42,8 @@ pub use self::express::{Express, Turn};
 pub use self::listener::{Change, Listener, News};
 pub use self::map_run::{
     Child, Counts, LiveMapRun, MapRun, MapRunStatus, OF_EXECUTION as MAP_RUNS_OF_EXECUTION,
-    Progress, REDRIVE_TABLE as MAP_RUN_REDRIVES, Redrive, Standing, TABLE as MAP_RUNS,
-    Unsuccessful,
+    PENDING_TABLE as MAP_RUN_PENDING, Pending, Progress, REDRIVE_TABLE as MAP_RUN_REDRIVES,
+    Redrive, Standing, TABLE as MAP_RUNS, Unsuccessful,
 };
 pub use self::pace::Pace;
 pub use self::retire::{Retention, Retired};

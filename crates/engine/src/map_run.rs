@@ -10,6 +10,7 @@
 //! parent awaits the run like a task: [`LiveMapRun::finish`] answers it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use asl::event::{TaskTarget, Tolerance};
@@ -35,6 +36,18 @@ pub const OF_EXECUTION: &str = "engine/map-run-of-execution";
 
 /// The table of redrives that Map runs are in; keys are the runs' ARNs.
 pub const REDRIVE_TABLE: &str = "engine/map-run-redrive";
+
+/// The table of what Map runs that failed had not begun; keys are the runs' ARNs.
+pub const PENDING_TABLE: &str = "engine/map-run-pending";
+
+/// What a run knows of and has not begun.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// Children.
+    pub executions: u64,
+    /// Their items.
+    pub items: u64,
+}
 
 /// A redrive of a Map run: which of its children have had their turn. Everything else about it follows from
 /// their rows.
@@ -268,6 +281,12 @@ fn read_redrive(arn: &str, bytes: &[u8]) -> Result<Redrive, EngineError> {
     })
 }
 
+/// Nothing is pending where no record is.
+fn write_pending(arn: &str, pending: Pending) -> RecordWrite {
+    let value = (pending != Pending::default()).then(|| journal::pack(&pending, ""));
+    RecordWrite { table: PENDING_TABLE, key: arn.to_owned(), value, expect: Expect::Any }
+}
+
 /// How many items a child has, as its attributes tell.
 fn items_of(row: &ExecutionRow) -> Result<u64, EngineError> {
     let attributes: serde_json::Value =
@@ -304,6 +323,7 @@ struct Ended {
     executions: Counts,
     items: Counts,
     redrive: Redriving,
+    pending: Pending,
 }
 
 /// How far the redrive of a run is.
@@ -322,6 +342,7 @@ impl Ended {
             executions: progress.executions,
             items: progress.items,
             redrive: Redriving::default(),
+            pending: Pending::default(),
         }
     }
 
@@ -511,6 +532,7 @@ impl Engine {
         let records = vec![
             write(&run, Expect::Version(record.version)),
             write_redrive(arn, &redrive, expect),
+            write_pending(arn, Pending::default()),
         ];
         Ok(self.store.commit(Batch { records, ..Default::default() }).await?)
     }
@@ -527,6 +549,36 @@ impl Engine {
         }
         let Some(record) = self.store.record(REDRIVE_TABLE, arn).await? else { return Ok(None) };
         Ok(Some((read_redrive(arn, &record.value)?, (0, 0))))
+    }
+
+    /// What a run knows of and has not begun: of one that is being driven at this moment, of one that has
+    /// failed for good.
+    pub async fn map_run_pending(&self, arn: &str) -> Result<Pending, EngineError> {
+        if let Some(tally) = self.map_runs.get(arn) {
+            return Ok(tally.lock().pending);
+        }
+        let Some(record) = self.store.record(PENDING_TABLE, arn).await? else {
+            return Ok(Pending::default());
+        };
+        journal::unpack(&record.value, "").map_err(|reason| EngineError::Journal {
+            execution: 0,
+            sequence: 0,
+            reason: format!("what is pending in the Map run `{arn}`: {reason}"),
+        })
+    }
+
+    /// Numbers of the children that wait for their turn in a redrive of the run, if they did not succeed.
+    pub async fn awaiting_redrive(
+        &self,
+        arn: &str,
+    ) -> Result<RangeInclusive<ExecutionKey>, EngineError> {
+        let none = RangeInclusive::new(1, 0);
+        let Some((redrive, _)) = self.map_run_redrive(arn).await? else { return Ok(none) };
+        let Some(record) = self.store.record(TABLE, arn).await? else { return Ok(none) };
+        Ok(match read(arn, &record.value)?.status {
+            MapRunStatus::Running => redrive.after + 1..=redrive.last,
+            _ => none,
+        })
     }
 
     /// What has become of a redriven run's children, by their rows alone.
@@ -736,6 +788,11 @@ impl LiveMapRun<'_> {
         redrive.pending.1 = redrive.pending.1.saturating_sub(of.items);
     }
 
+    /// Tells what is known of and not begun.
+    pub fn set_pending(&self, pending: Pending) {
+        self.tally.lock().pending = pending;
+    }
+
     /// The run as it stands.
     pub async fn run(&self) -> MapRun {
         let mut run = self.tally.written.lock().await.run.clone();
@@ -876,11 +933,16 @@ impl LiveMapRun<'_> {
         if run.status != MapRunStatus::Running || !awaited {
             return Ok(false);
         }
-        self.tally.lock().tell(&mut run.progress);
+        let pending = {
+            let tally = self.tally.lock();
+            tally.tell(&mut run.progress);
+            tally.pending
+        };
         run.status = status;
         run.stopped_at = Some(moment.now);
         run.progress.results_written = results_written;
-        let records = vec![write(&run, Expect::Version(written.version))];
+        let records =
+            vec![write(&run, Expect::Version(written.version)), write_pending(&self.arn, pending)];
         let extra = Batch { records, ..Default::default() };
         self.engine.submit(parent, vec![answer], extra, moment).await?;
         *written = Written { run, version: written.version + 1 };

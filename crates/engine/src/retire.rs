@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use asl::Timestamp;
 use store::{Batch, ExecutionKey, ExecutionRow, ExecutionWrite, Expect, RecordWrite, Scan};
 
-use crate::{Engine, EngineError, MAP_RUN_REDRIVES, MAP_RUNS, MAP_RUNS_OF_EXECUTION};
+use crate::{
+    Engine, EngineError, MAP_RUN_PENDING, MAP_RUN_REDRIVES, MAP_RUNS, MAP_RUNS_OF_EXECUTION,
+};
 
 /// How long executions are kept after their end, in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +104,7 @@ impl Engine {
         for record in self.store.records(MAP_RUNS_OF_EXECUTION, scan).await? {
             let arn = String::from_utf8_lossy(&record.value).into_owned();
             batch.records.push(gone(MAP_RUN_REDRIVES, arn.clone()));
+            batch.records.push(gone(MAP_RUN_PENDING, arn.clone()));
             batch.records.push(gone(MAP_RUNS, arn));
             batch.records.push(gone(MAP_RUNS_OF_EXECUTION, record.key));
         }

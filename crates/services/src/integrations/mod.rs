@@ -311,7 +311,7 @@ async fn still_awaited(work: &Work<'_>) -> bool {
 }
 
 /// Whether a task is a call of somebody else.
-fn goes_out(context: &Context, target: &TaskTarget) -> bool {
+pub(crate) fn goes_out(context: &Context, target: &TaskTarget) -> bool {
     let Some((service, ..)) = resource(target) else { return false };
     let service = match service.strip_prefix("aws-sdk:") {
         Some(name) => models::identify::by_task_name(name).map_or(name, |entry| entry.name),

@@ -55,13 +55,14 @@ impl ShownCounts {
         ended: Counts,
         running: u64,
         results_written: u64,
+        pending: u64,
         redrive: Option<(u64, u64)>,
     ) -> ShownCounts {
         let Counts { succeeded, failed, timed_out, aborted } = ended;
         let pending_redrive = redrive.map_or(0, |redrive| redrive.1);
-        let total = ended.total() + running + pending_redrive;
+        let total = ended.total() + running + pending + pending_redrive;
         ShownCounts {
-            pending: 0,
+            pending,
             running,
             succeeded,
             failed,
@@ -91,6 +92,7 @@ pub(super) async fn describe_map_run(
         false if written == progress.executions.succeeded => progress.items.succeeded,
         false => written,
     };
+    let pending = context.engine.map_run_pending(&run.arn).await?;
     let redrive = context.engine.map_run_redrive(&run.arn).await?;
     let (redrive_count, redriven_at) = run.redrive;
     Ok(Response {
@@ -105,12 +107,14 @@ pub(super) async fn describe_map_run(
             progress.items,
             progress.items_running(),
             items_written,
+            pending.items,
             redrive.map(|(of, pending)| (of.items_not_redrivable, pending.1)),
         ),
         execution_counts: ShownCounts::of(
             progress.executions,
             progress.open.len() as u64,
             written,
+            pending.executions,
             redrive.map(|(of, pending)| (of.not_redrivable, pending.0)),
         ),
         redrive_count: (redrive_count > 0).then_some(redrive_count),

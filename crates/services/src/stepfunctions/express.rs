@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use asl::{Execution, Header, Moment, Status};
-use engine::{Change, Express, Turn};
+use asl::{Execution, Header, Moment, Status, Trigger};
+use engine::{Change, Express, Lease, Turn};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use serde::{Deserialize, Serialize};
@@ -108,11 +108,22 @@ pub(super) async fn run(
             // What tasks have under way is left to itself: nobody awaits it.
             return Ok(express.execution().clone());
         }
+        let goes_out = |lease: &&Lease| integrations::goes_out(context, &lease.task.target);
+        let started: Vec<Trigger> = leases
+            .iter()
+            .filter(goes_out)
+            .map(|lease| Trigger::TaskStarted { task: lease.task.task, worker: None })
+            .collect();
         // A cancelled task's answer comes too late and decides nothing.
         work.extend(leases.into_iter().map(|lease| async move {
             let lease = lease;
             integrations::answer(context, &lease).await
         }));
+        if !started.is_empty() {
+            // They may take long, and may time out meanwhile: that they have started is told first.
+            turn = express.tell(started, context.clock.moment());
+            continue;
+        }
         let due_at = express.due_at();
         turn = tokio::select! {
             Some(triggers) = work.next(), if !work.is_empty() => {

@@ -1,5 +1,7 @@
 //! ListExecutions.
 
+use std::ops::RangeInclusive;
+
 use asl::Status;
 use engine::Summary;
 use serde::{Deserialize, Serialize};
@@ -7,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::execution::Attributes;
 use super::machine::{self, Machine};
 use super::{
-    aliases, arn, describe_map_run, invalid_token, page_size, seconds, type_not_supported,
+    aliases, arn, describe_map_run, invalid_token, map_run, page_size, seconds, type_not_supported,
 };
 use crate::record::Found;
 use crate::{Caller, Context, Error, page};
@@ -87,6 +89,12 @@ pub(super) async fn list_executions(
         }
         None => None,
     };
+    let awaiting = match request.map_run_arn {
+        Some(_) => context.engine.awaiting_redrive(&owner).await?,
+        None => RangeInclusive::new(1, 0),
+    };
+    // What waits for a redrive is stored as it ended.
+    let stored = status.filter(|status| *status != Status::PendingRedrive);
     let limit = page_size(request.max_results);
     let wanted = |summary: &Summary| {
         let redriven = summary.redrive.0 > 0;
@@ -101,14 +109,16 @@ pub(super) async fn list_executions(
             Some("NOT_REDRIVEN") => !redriven,
             _ => true,
         };
-        by_qualifier && by_redrive
+        let by_status = status.is_none_or(|status| summary.status == status);
+        by_qualifier && by_redrive && by_status
     };
     let mut page = Vec::new();
     loop {
-        let read = context.engine.list(&owner, status, before, limit + 1).await?;
+        let read = context.engine.list(&owner, stored, before, limit + 1).await?;
         let end = read.len() <= limit;
         before = read.last().map(|summary| summary.key).or(before);
-        page.extend(read.into_iter().filter(|summary| wanted(summary)));
+        let shown = read.into_iter().map(|summary| map_run::as_it_waits(summary, &awaiting));
+        page.extend(shown.filter(|summary| wanted(summary)));
         if end || page.len() > limit {
             break;
         }

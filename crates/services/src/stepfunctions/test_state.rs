@@ -117,7 +117,10 @@ pub(super) async fn test_state(
         (Progress::Children(Some(spec)), Some(answer)) => {
             let seen = match unreadable {
                 Some(failure) => Err(failure),
-                None => items::inspect(&state, &definition, &spec, read.as_ref(), moment),
+                None => {
+                    let most = limits.payload_bytes_max;
+                    items::inspect(&state, &definition, &spec, read.as_ref(), moment, most)
+                }
             };
             let (seen, answer) = match seen {
                 Ok(seen) => (seen, answer),

@@ -1,12 +1,14 @@
 //! The children of a run: their names, which tell their run, and what they are born with.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use asl::definition::Map;
-use asl::{Data, Header, MapRunSpec, Moment};
+use asl::{Data, Header, MapRunSpec, Moment, Status};
 use engine::{Child, Lease, Summary, Unsuccessful};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use store::ExecutionKey;
 
 use super::super::arn::StatesArn;
 use crate::{Caller, Context, Error};
@@ -128,10 +130,23 @@ pub(in super::super) async fn find(
     let prefix = crate::arn::arn("states", parsed.region, parsed.account, &resource);
     for run in context.engine.map_run_arns(&prefix, 8).await? {
         if let Some(found) = context.engine.named(&run, name).await? {
-            return Ok(Some(found));
+            let awaiting = context.engine.awaiting_redrive(&run).await?;
+            return Ok(Some(as_it_waits(found, &awaiting)));
         }
     }
     Ok(None)
+}
+
+/// A child that did not succeed and waits for its turn in a redrive of its run has a status of its own.
+pub(in super::super) fn as_it_waits(
+    mut child: Summary,
+    awaiting: &RangeInclusive<ExecutionKey>,
+) -> Summary {
+    let unsuccessful = matches!(child.status, Status::Failed | Status::TimedOut | Status::Aborted);
+    if unsuccessful && awaiting.contains(&child.key) {
+        child.status = Status::PendingRedrive;
+    }
+    child
 }
 
 #[cfg(test)]

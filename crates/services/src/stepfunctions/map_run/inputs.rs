@@ -44,6 +44,7 @@ pub(in super::super) fn of(
     map: &Map,
     items: &Value,
     moment: Moment,
+    input_bytes_max: usize,
 ) -> Result<Inputs, Failure> {
     let distributed = map.distributed.as_ref();
     let reader = distributed.and_then(|map| map.item_reader.as_ref());
@@ -53,7 +54,8 @@ pub(in super::super) fn of(
             let (bucket, key) = place(reader, &spec)?;
             given = given.read_from(&bucket, key.as_deref(), &spec);
         }
-        Source::all(given, Arc::new(spec), definition.clone(), moment).map(Value::Array)
+        Source::all(given, Arc::new(spec), definition.clone(), moment, input_bytes_max)
+            .map(Value::Array)
     };
     let plain =
         MapRunSpec { max_items_per_batch: None, max_input_bytes_per_batch: None, ..spec.clone() };

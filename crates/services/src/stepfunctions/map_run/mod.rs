@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use asl::event::FailedPhase;
 use asl::{Failure, MapRunSpec, Status, TaskId, Trigger};
-use engine::{Cancelled, Lease, LiveMapRun, MapRunStatus, Standing};
+use engine::{Cancelled, Child, Lease, LiveMapRun, MapRunStatus, Pending, Standing};
 use futures::future::join_all;
 use serde::Deserialize;
 use store::{Batch, ExecutionKey};
@@ -33,7 +33,7 @@ use self::child::Children;
 use self::failed::failure;
 use self::source::Source;
 
-pub(super) use child::find as find_child;
+pub(super) use child::{as_it_waits, find as find_child};
 pub(super) use inputs::{of as inputs_of, read};
 
 /// So many children are started in one commit.
@@ -129,7 +129,8 @@ impl Run<'_> {
             Ok(export) => export,
             Err(failure) => return self.finish(Err(failure), 0).await,
         };
-        let ended = match self.start_all(&children, map).await? {
+        let mut rest = None;
+        let ended = match self.start_all(&children, map, &mut rest).await? {
             Some(ended) => ended,
             None => return Ok(()),
         };
@@ -143,7 +144,10 @@ impl Run<'_> {
         let arn = &self.spec.map_run_arn;
         let results = writer::Results { context: self.context, map_run_arn: arn, map };
         let (outcome, written) = match (ended, &export) {
-            (ended, Some(export)) => match results.export(export, &self.caller()).await? {
+            (ended, Some(export)) => match results
+                .export(export, &self.caller(), Unbegun { run: self, children: &children, rest })
+                .await?
+            {
                 Ok((output, written)) => (ended.map(|()| output), written),
                 Err(failure) => (ended.and(Err(failure)), 0),
             },
@@ -157,13 +161,13 @@ impl Run<'_> {
     }
 
     /// Starts a child for every item and waits for all to end. `None`: nobody awaits the run any more;
-    /// an error is what the run fails with.
+    /// an error is what the run fails with, and `source` has what was not begun then.
     async fn start_all(
         &self,
         children: &Children,
         map: &asl::definition::Map,
+        source: &mut Option<Source>,
     ) -> Result<Option<Result<(), Failure>>, Error> {
-        let mut source: Option<Source> = None;
         loop {
             let standing = self.live.standing().await;
             if standing.status != MapRunStatus::Running {
@@ -207,7 +211,8 @@ impl Run<'_> {
                 Err(failure) => return Ok(Some(Err(failure))),
             };
             let (taken, exhausted) = (opened.items_taken, opened.exhausted);
-            source = Some(opened);
+            self.live.set_pending(opened.left());
+            *source = Some(opened);
             let begun = children.of_page(page, standing.children, moment);
             let definition = children.definition();
             if !self.live.start(begun, definition, taken, exhausted, moment).await? {
@@ -226,7 +231,8 @@ impl Run<'_> {
             Err(failure) => return Ok(Err(failure)),
         };
         let (spec, definition) = (self.spec.clone(), self.definition.clone());
-        Source::new(items, spec, definition, items_taken).await
+        let input_bytes_max = self.context.settings.limits.payload_bytes_max;
+        Source::new(items, spec, definition, items_taken, input_bytes_max).await
     }
 
     /// Lets children that did not succeed go on: a Standard execution from where it failed, an Express one
@@ -276,6 +282,41 @@ impl Run<'_> {
             access_key: None,
             origin: Origin::Service,
         }
+    }
+}
+
+/// What a run that fails has not begun: children that the next redrive will.
+struct Unbegun<'a> {
+    run: &'a Run<'a>,
+    children: &'a Children,
+    rest: Option<Source>,
+}
+
+impl Unbegun<'_> {
+    /// Some more of them; none are left when there are none. What is counted is told by the run. A run is
+    /// not read to its end for this: AWS knows of no more either than it would soon have started.
+    async fn next(&mut self, before: &mut Pending) -> Result<Vec<Child>, Error> {
+        let Some(source) = self.rest.take().filter(|_| before.executions < CONCURRENCY_MAX) else {
+            return Ok(Vec::new());
+        };
+        let moment = self.run.context.clock.moment();
+        let (source, page) = source.page(PAGE, moment).await?;
+        // What cannot be read now fails the redrive that reads it.
+        let page = page.unwrap_or_default();
+        if !source.exhausted && !page.is_empty() {
+            self.rest = Some(source);
+        }
+        let first = self.run.live.standing().await.children + before.executions;
+        let children = self.children.of_page(page, first, moment);
+        before.executions += children.len() as u64;
+        before.items += children.iter().map(|child| child.items).sum::<u64>();
+        // More may be known of than is listed.
+        let known = self.rest.as_ref().map(Source::left).unwrap_or_default();
+        self.run.live.set_pending(Pending {
+            executions: before.executions + known.executions,
+            items: before.items + known.items,
+        });
+        Ok(children)
     }
 }
 

@@ -63,6 +63,16 @@ impl Items {
         Ok(Some(MapItem { index, key, value }))
     }
 
+    /// How many there are behind the last one, where that is known without reading them.
+    pub fn left(&self) -> Option<u64> {
+        match self.rows.size_hint() {
+            (least, Some(most)) if least == most => {
+                Some((least as u64).min(self.most.saturating_sub(self.next)))
+            }
+            _ => None,
+        }
+    }
+
     /// `Map.Item.Source` of the context object.
     pub fn source(&self) -> &str {
         &self.source

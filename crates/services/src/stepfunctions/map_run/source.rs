@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use asl::{Data, Definition, Failure, MapRunSpec, Moment};
+use engine::Pending;
 use serde_json::{Map, Value};
 
 use super::reader::Items;
 use crate::Error;
 
-/// A batch is no larger, whatever the user asks: it is a child's input.
-const INPUT_BYTES_MAX: u64 = 262_144;
 /// A page of inputs ends when it has so many bytes.
 const PAGE_BYTES: usize = 4 << 20;
 
@@ -27,6 +26,8 @@ pub(super) struct Source {
     pub exhausted: bool,
     /// An item that did not fit into the last batch.
     pending: Option<Value>,
+    /// A batch is no larger, whatever the user asks: it is a child's input.
+    input_bytes_max: u64,
 }
 
 impl Source {
@@ -36,9 +37,17 @@ impl Source {
         spec: Arc<MapRunSpec>,
         definition: Arc<Definition>,
         items_taken: u64,
+        input_bytes_max: usize,
     ) -> Result<Result<Source, Failure>, Error> {
-        let mut source =
-            Source { items, spec, definition, items_taken, exhausted: false, pending: None };
+        let mut source = Source {
+            items,
+            spec,
+            definition,
+            items_taken,
+            exhausted: false,
+            pending: None,
+            input_bytes_max: input_bytes_max as u64,
+        };
         on_a_thread(move || {
             for _ in 0..items_taken {
                 if source.items.next()?.is_none() {
@@ -56,14 +65,36 @@ impl Source {
         spec: Arc<MapRunSpec>,
         definition: Arc<Definition>,
         moment: Moment,
+        input_bytes_max: usize,
     ) -> Result<Vec<Value>, Failure> {
-        let (items_taken, exhausted, pending) = (0, false, None);
-        let mut source = Source { items, spec, definition, items_taken, exhausted, pending };
+        let mut source = Source {
+            items,
+            spec,
+            definition,
+            items_taken: 0,
+            exhausted: false,
+            pending: None,
+            input_bytes_max: input_bytes_max as u64,
+        };
         let mut inputs = Vec::new();
         while let Some((input, _)) = source.input(moment)? {
             inputs.push(input);
         }
         Ok(inputs)
+    }
+
+    /// What it has not given, where that is known without reading it. Batches bounded by their bytes are
+    /// not known before they are made.
+    pub fn left(&self) -> Pending {
+        let items = self.items.left().map(|left| left + u64::from(self.pending.is_some()));
+        let items = items.unwrap_or_default();
+        let executions = match (self.spec.max_items_per_batch, self.spec.max_input_bytes_per_batch)
+        {
+            (None, None) => items,
+            (Some(most), None) => items.div_ceil(most.max(1)),
+            (_, Some(_)) => 0,
+        };
+        Pending { executions, items }
     }
 
     /// The next inputs, at most `limit`.
@@ -105,9 +136,8 @@ impl Source {
             return Ok(self.selected(moment)?.map(|item| (item, 1)));
         }
         let items_max = spec.max_items_per_batch.unwrap_or(u64::MAX).max(1);
-        let bytes_max = spec
-            .max_input_bytes_per_batch
-            .map_or(INPUT_BYTES_MAX, |most| most.min(INPUT_BYTES_MAX));
+        let most = self.input_bytes_max;
+        let bytes_max = spec.max_input_bytes_per_batch.map_or(most, |asked| asked.min(most));
         let mut batch = Map::new();
         if let Some(input) = &spec.batch_input {
             batch.insert("BatchInput".to_owned(), input.value().clone());
@@ -198,6 +228,7 @@ mod tests {
             items_taken: taken,
             exhausted: false,
             pending: None,
+            input_bytes_max: 40,
         };
         for _ in 0..taken {
             source.items.next().unwrap();
@@ -236,6 +267,13 @@ mod tests {
         assert_eq!(
             pages(json!([1, 2, 3]), 1, 0, small),
             [json!([{"Items": [1, 2]}]), json!([{"Items": [3]}])]
+        );
+        // No batch is greater than an input may be.
+        let large = |spec: &mut MapRunSpec| spec.max_input_bytes_per_batch = Some(1_000);
+        let text = "x".repeat(20);
+        assert_eq!(
+            pages(json!([text, text]), 9, 0, large),
+            [json!([{"Items": [text]}, {"Items": [text]}])]
         );
     }
 

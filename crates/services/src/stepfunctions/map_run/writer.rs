@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use asl::definition::Map;
 use asl::{Data, Failure, MapRunSpec, Status};
-use engine::Summary;
+use engine::{Child, Pending, Summary};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
+use super::Unbegun;
 use super::failed::failure;
 use crate::{Caller, Context, Error};
 
@@ -143,6 +144,7 @@ impl Results<'_> {
         &self,
         export: &Export,
         caller: &Caller,
+        unbegun: Unbegun<'_>,
     ) -> Result<Result<(Data, u64), Failure>, Error> {
         let statuses = [Status::Failed, Status::TimedOut, Status::Aborted];
         let succeeded = [Status::Succeeded];
@@ -151,7 +153,8 @@ impl Results<'_> {
             let failed = failed.await?;
             let kind = export.transformation;
             let succeeded = self.files("SUCCEEDED", &succeeded, kind, export, caller).await?;
-            let files = json!({ "FAILED": failed.0, "PENDING": [], "SUCCEEDED": succeeded.0 });
+            let pending = self.pending(unbegun, export, caller).await?;
+            let files = json!({ "FAILED": failed.0, "PENDING": pending, "SUCCEEDED": succeeded.0 });
             let manifest = json!({
                 "DestinationBucket": export.bucket,
                 "MapRunArn": self.map_run_arn,
@@ -215,6 +218,38 @@ impl Results<'_> {
             files.push(self.put(file, name, files.len(), export, caller).await?);
         }
         Ok((files, children))
+    }
+
+    /// What was not begun, as objects of one or more.
+    async fn pending(
+        &self,
+        mut unbegun: Unbegun<'_>,
+        export: &Export,
+        caller: &Caller,
+    ) -> Result<Vec<Value>, Trouble> {
+        let (mut files, mut open, mut counted) = (Vec::new(), None, Pending::default());
+        loop {
+            let children = unbegun.next(&mut counted).await.map_err(Trouble::Engine)?;
+            if children.is_empty() {
+                break;
+            }
+            let mut file = match open.take() {
+                Some(file) => file,
+                None => ResultFile::new(&self.context.settings.data, export.lines)?,
+            };
+            for child in &children {
+                file.add(&not_begun(child))?;
+            }
+            if file.bytes >= FILE_BYTES_MAX {
+                files.push(self.put(file, "PENDING", files.len(), export, caller).await?);
+            } else {
+                open = Some(file);
+            }
+        }
+        if let Some(file) = open {
+            files.push(self.put(file, "PENDING", files.len(), export, caller).await?);
+        }
+        Ok(files)
     }
 
     async fn put(
@@ -333,6 +368,19 @@ fn described(child: &Summary) -> Value {
     }
     members.sort_all_objects();
     members
+}
+
+/// A child that was not begun as result files tell it.
+fn not_begun(child: &Child) -> Value {
+    let header = &child.header;
+    json!({
+        "ExecutionArn": header.execution_arn,
+        "Input": header.input.text(),
+        "InputDetails": { "Included": true },
+        "Name": header.name,
+        "StateMachineArn": header.state_machine_arn,
+        "Status": "PENDING",
+    })
 }
 
 #[cfg(test)]

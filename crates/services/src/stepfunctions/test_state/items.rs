@@ -31,6 +31,7 @@ pub(super) fn inspect(
     spec: &MapRunSpec,
     read: Option<&Data>,
     moment: Moment,
+    input_bytes_max: usize,
 ) -> Result<Inspection, Failure> {
     let mut seen = Inspection::default();
     let Kind::Map(map) = &state.kind else { return Ok(seen) };
@@ -38,7 +39,8 @@ pub(super) fn inspect(
         seen.after_items_pointer = read.cloned();
     }
     if let Some(items) = read.or(spec.items.as_ref()) {
-        let inputs = map_run::inputs_of(spec, definition, map, items.value(), moment)?;
+        let items = items.value();
+        let inputs = map_run::inputs_of(spec, definition, map, items, moment, input_bytes_max)?;
         seen.after_item_selector = inputs.selected.map(Data::from);
         seen.after_item_batcher = inputs.batched.map(Data::from);
     }
