@@ -37,6 +37,13 @@ impl Endpoint {
         Ok(Endpoint { url, credentials })
     }
 
+    /// The URL of something there, by its path and query.
+    pub fn url(&self, path: &str) -> String {
+        let (scheme, authority, base) = self.base();
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        format!("{scheme}://{authority}{base}{slash}{path}")
+    }
+
     /// `http://HOST:PORT` with the path that precedes every other, without a slash at its end.
     pub(crate) fn base(&self) -> (&str, &str, &str) {
         let scheme = self.url.scheme_str().unwrap_or("http");
@@ -73,6 +80,8 @@ mod tests {
     fn a_url_is_http_and_has_a_host() {
         let endpoint = Endpoint::new("http://127.0.0.1:3001/base/", None).expect("is one");
         assert_eq!(endpoint.base(), ("http", "127.0.0.1:3001", "/base"));
+        assert_eq!(endpoint.url("/a?b=c"), "http://127.0.0.1:3001/base/a?b=c");
+        assert_eq!(endpoint.url("?b=c"), "http://127.0.0.1:3001/base/?b=c");
         for wrong in ["", "127.0.0.1:3001", "ftp://host", "http://", "http://host/?a=b"] {
             assert!(Endpoint::new(wrong, None).is_err(), "{wrong}");
         }

@@ -41,6 +41,19 @@ pub struct Call<'a> {
     pub bytes_max: usize,
 }
 
+/// What a signature says beside who signed.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// The service, as signatures name it: `execute-api`.
+    pub name: &'a str,
+    /// The region.
+    pub region: &'a str,
+    /// Signs where the endpoint has no credentials of its own.
+    pub account: &'a str,
+    /// When.
+    pub now: SystemTime,
+}
+
 /// What a service answered.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -82,7 +95,9 @@ pub async fn call(
     call: &Call<'_>,
 ) -> Result<Answer, Problem> {
     let request = protocols::encode(endpoint, call)?;
-    let request = sign::sign(request, endpoint, call)?;
+    let Call { service, region, account, now, .. } = *call;
+    let scope = Scope { name: service.entry.signing_name, region, account, now };
+    let request = sign::sign(request, endpoint, &scope)?;
     let response = http.send(request, call.within, call.bytes_max).await?;
     if response.status().is_success() {
         let members = protocols::decode(call.service, call.operation, &response)?;
@@ -91,6 +106,18 @@ pub async fn call(
     } else {
         Err(Problem::Refused(Box::new(protocols::decode_error(call.service, &response))))
     }
+}
+
+/// A plain HTTP request with a signature.
+///
+/// # Errors
+/// [`Problem::Unsendable`] for one that cannot be signed.
+pub fn signed(
+    request: Request<Bytes>,
+    endpoint: &Endpoint,
+    scope: &Scope<'_>,
+) -> Result<Request<Bytes>, Problem> {
+    sign::sign(request, endpoint, scope)
 }
 
 type Sent = Request<Bytes>;

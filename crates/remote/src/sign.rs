@@ -7,30 +7,30 @@ use aws_sigv4::http_request::{
 };
 use aws_sigv4::sign::v4;
 
-use crate::{Call, Endpoint, Problem, Sent};
+use crate::{Endpoint, Problem, Scope, Sent};
 
 /// The request with its signature.
 pub(crate) fn sign(
     mut request: Sent,
     endpoint: &Endpoint,
-    call: &Call<'_>,
+    scope: &Scope<'_>,
 ) -> Result<Sent, Problem> {
     let unsendable = |why: String| Problem::Unsendable(format!("cannot sign the request: {why}"));
     let mut settings = SigningSettings::default();
-    if call.service.entry.signing_name == "s3" {
+    if scope.name == "s3" {
         settings.percent_encoding_mode = PercentEncodingMode::Single;
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
     }
-    let own = endpoint.credentials(call.account);
+    let own = endpoint.credentials(scope.account);
     let identity =
         Credentials::new(own.access_key, own.secret_key, own.session_token, None, "stepwell")
             .into();
     let params = v4::SigningParams::builder()
         .identity(&identity)
-        .region(call.region)
-        .name(call.service.entry.signing_name)
-        .time(call.now)
+        .region(scope.region)
+        .name(scope.name)
+        .time(scope.now)
         .settings(settings)
         .build()
         .map_err(|error| unsendable(error.to_string()))?;

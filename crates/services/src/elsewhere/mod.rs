@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use models::{Operation, Service};
-use remote::{Answer, Call, Endpoint, HttpClient, Problem, Refusal};
+use remote::{Answer, Call, Endpoint, HttpClient, Problem, Refusal, Scope};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -196,6 +196,24 @@ pub(crate) async fn send(
     let elsewhere = &work.context.settings.elsewhere;
     let within = patience(work, within);
     elsewhere.for_task(work, elsewhere.http.send(request, within, bytes_max)).await
+}
+
+/// As [`send`], to an endpoint that a service has elsewhere, signed for `name` if one is given.
+pub(crate) async fn send_to(
+    work: &Work<'_>,
+    endpoint: &Endpoint,
+    request: http::Request<Bytes>,
+    name: Option<&str>,
+) -> Result<http::Response<Bytes>, Problem> {
+    let request = match name {
+        None => request,
+        Some(name) => {
+            let Caller { region, account, .. } = &work.caller;
+            let scope = Scope { name, region, account, now: now(work.context) };
+            remote::signed(request, endpoint, &scope)?
+        }
+    };
+    send(work, request, ANSWER_COMES, ANSWER_BYTES_MAX).await
 }
 
 /// A task's own TimeoutSeconds come first, if they are fewer.

@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use remote::Problem;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::http_exchange::{Exchange, told};
 use super::{Answer, Failed, Integration, Pattern, Work, answer};
 use crate::Error;
 use crate::elsewhere::{self, Connection, OAuth};
@@ -24,6 +25,7 @@ pub struct Http;
 const ANSWER_COMES: Duration = Duration::from_secs(60);
 /// What the header `Range` asks for.
 const ANSWER_BYTES_MAX: usize = 262_144;
+const RANGE: &str = "bytes=0-262144";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -84,25 +86,67 @@ impl Integration for Http {
     }
 
     async fn run(&self, work: &Work<'_>) -> Result<Answer, Failed> {
-        if work.action != "invoke" || work.pattern != Pattern::RequestResponse {
-            return Err(Failed::unsupported(work.service, work.action));
-        }
-        let parameters = Parameters::deserialize(work.parameters())
-            .map_err(|error| runtime(error.to_string()))?;
-        let connection = connection(work, &parameters)?;
-        let mut request = request(work, &parameters, connection)?;
-        authorize(work, connection, request.headers_mut()).await?;
-        let response = elsewhere::send(work, request, ANSWER_COMES, ANSWER_BYTES_MAX).await;
-        let response = response.map_err(|problem| match problem {
-            Problem::TooLarge(_) => Failed::too_large(work),
-            problem => Failed::new("States.Http.Socket", problem.to_string()),
-        })?;
-        answered(&response).map(Answer::Succeeded)
+        invoke(work, &mut None).await
     }
 
     async fn cancel(&self, _: &Work<'_>) -> Result<(), Error> {
         Ok(())
     }
+}
+
+/// Calls the API; what was sent and answered is put into `exchange`.
+pub(super) async fn invoke(
+    work: &Work<'_>,
+    exchange: &mut Option<Exchange>,
+) -> Result<Answer, Failed> {
+    if work.action != "invoke" || work.pattern != Pattern::RequestResponse {
+        return Err(Failed::unsupported(work.service, work.action));
+    }
+    let parameters =
+        Parameters::deserialize(work.parameters()).map_err(|error| runtime(error.to_string()))?;
+    let connection = connection(work, &parameters)?;
+    let mut message = request(work, &parameters, connection)?;
+    let authorization = authorize(work, connection, message.headers_mut()).await?;
+    let nothing = Connection::default();
+    let plain = request(work, &parameters, &nothing)?;
+    let seen = exchange.insert(Exchange::new(
+        told(&message, headers_told(work, &parameters, connection, authorization)),
+        told(&plain, headers_told(work, &parameters, &nothing, None)),
+    ));
+    let protocol = message.uri().scheme_str().unwrap_or_default().to_owned();
+    let response = elsewhere::send(work, message, ANSWER_COMES, ANSWER_BYTES_MAX).await;
+    let response = response.map_err(|problem| match problem {
+        Problem::TooLarge(_) => Failed::too_large(work),
+        problem => Failed::new("States.Http.Socket", problem.to_string()),
+    })?;
+    seen.answered(&protocol, &response);
+    answered(&response).map(Answer::Succeeded)
+}
+
+/// The headers of a request as AWS tells them: the task's, what authorizes, the connection's, AWS's own.
+fn headers_told(
+    work: &Work<'_>,
+    parameters: &Parameters,
+    connection: &Connection,
+    authorization: Option<(String, String)>,
+) -> Vec<(String, String)> {
+    let mut told: Vec<(String, String)> = Vec::new();
+    for (name, value) in parameters.headers.iter().flatten() {
+        if connection.headers.keys().any(|ours| ours.eq_ignore_ascii_case(name)) {
+            continue;
+        }
+        let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+        told.extend(values.iter().map(|value| (name.clone(), plain(value))));
+    }
+    told.extend(authorization);
+    told.extend(connection.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+    told.push(("User-Agent".to_owned(), user_agent(work)));
+    told.push(("Range".to_owned(), RANGE.to_owned()));
+    told
+}
+
+fn user_agent(work: &Work<'_>) -> String {
+    format!("Amazon|StepFunctions|HttpInvoke|{}", work.header.region)
 }
 
 fn runtime(cause: impl Into<String>) -> Failed {
@@ -180,13 +224,8 @@ fn request(
     if !headers.contains_key(CONTENT_TYPE) {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
     }
-    add(
-        headers,
-        "user-agent",
-        &format!("Amazon|StepFunctions|HttpInvoke|{}", work.header.region),
-        true,
-    )?;
-    add(headers, "range", &format!("bytes=0-{ANSWER_BYTES_MAX}"), true)?;
+    add(headers, "user-agent", &user_agent(work), true)?;
+    add(headers, "range", RANGE, true)?;
     Ok(message)
 }
 
@@ -363,23 +402,24 @@ pub(super) fn plain(value: &Value) -> String {
     }
 }
 
+/// Adds the header that lets us in, and tells it.
 async fn authorize(
     work: &Work<'_>,
     connection: &Connection,
     headers: &mut HeaderMap,
-) -> Result<(), Failed> {
-    if let Some(basic) = &connection.basic {
+) -> Result<Option<(String, String)>, Failed> {
+    let (name, value) = if let Some(basic) = &connection.basic {
         let pair = BASE64.encode(format!("{}:{}", basic.username, basic.password));
-        add(headers, AUTHORIZATION.as_str(), &format!("Basic {pair}"), true)?;
-    }
-    if let Some(key) = &connection.api_key {
-        add(headers, &key.name, &key.value, true)?;
-    }
-    if let Some(oauth) = &connection.oauth {
-        let token = token(work, oauth).await?;
-        add(headers, AUTHORIZATION.as_str(), &format!("Bearer {token}"), true)?;
-    }
-    Ok(())
+        ("Authorization", format!("Basic {pair}"))
+    } else if let Some(key) = &connection.api_key {
+        (key.name.as_str(), key.value.clone())
+    } else if let Some(oauth) = &connection.oauth {
+        ("Authorization", format!("Bearer {}", token(work, oauth).await?))
+    } else {
+        return Ok(None);
+    };
+    add(headers, name, &value, true)?;
+    Ok(Some((name.to_owned(), value)))
 }
 
 /// A token for a client's id and secret.

@@ -15,9 +15,11 @@
 //! [`Awaiting`] it has stored already answers as it did, and writes nothing. So a job is begun once.
 
 mod answer;
+mod api_gateway;
 mod aws_sdk;
 mod failed;
 mod http;
+mod http_exchange;
 mod lambda;
 mod mocks;
 mod optimised;
@@ -37,6 +39,7 @@ use crate::{Caller, Context, Error, Input, Origin};
 
 pub use answer::with_sdk_metadata;
 pub use failed::Failed;
+pub(crate) use http_exchange::Exchange;
 pub use mocks::Mocks;
 pub use submission::{Awaiting, begin, finish};
 
@@ -51,6 +54,7 @@ pub static INTEGRATIONS: &[&dyn Integration] = &[
     &optimised::DYNAMODB,
     &optimised::EVENTS,
     &http::Http,
+    &api_gateway::ApiGateway,
 ];
 
 /// How Task states use one service.
@@ -174,14 +178,21 @@ pub async fn run(context: &Context, lease: &Lease) -> Result<(), Error> {
 }
 
 /// Does what a task asks that belongs to no execution in the store: a state under test. Its call must be
-/// one that is done when it is answered.
-///
-/// # Errors
-/// What the state sees of a failure.
+/// one that is done when it is answered. Gives what the state sees, and of an HTTP task what was sent.
 pub(crate) async fn call_once(
     context: &Context,
     header: &Header,
     task: &ScheduledTask,
+) -> (Result<Value, Failed>, Option<Exchange>) {
+    let mut exchange = None;
+    (called_once(context, header, task, &mut exchange).await, exchange)
+}
+
+async fn called_once(
+    context: &Context,
+    header: &Header,
+    task: &ScheduledTask,
+    exchange: &mut Option<Exchange>,
 ) -> Result<Value, Failed> {
     let Some((service, action, pattern @ Pattern::RequestResponse)) = resource(&task.target) else {
         return Err(Failed::not_here(&task.target));
@@ -201,7 +212,11 @@ pub(crate) async fn call_once(
         pattern,
         again: false,
     };
-    match integration.run(&work).await? {
+    let answer = match service {
+        "http" => http::invoke(&work, exchange).await,
+        _ => integration.run(&work).await,
+    };
+    match answer? {
         Answer::Succeeded(result) => Ok(result),
         Answer::Submitted(_) | Answer::Begun => Err(Failed::unsupported(service, action)),
     }

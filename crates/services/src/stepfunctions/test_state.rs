@@ -20,7 +20,8 @@ use serde_json::Value;
 
 use self::mock::Mock;
 use super::{arn, input};
-use crate::{Caller, Context, Error, integrations};
+use crate::integrations::{self, Exchange};
+use crate::{Caller, Context, Error};
 
 /// What AWS calls the state under test, in its context object and in what is wrong with it.
 const STATE_NAME: &str = "StateName";
@@ -112,6 +113,7 @@ pub(super) async fn test_state(
     let header = setup.header.clone();
     let mut test =
         StateTest::new(definition.clone(), name, setup).ok_or_else(not_found)?.with_limits(limits);
+    let mut exchange = None;
     let tested = match (test.enter(moment), answer) {
         (Progress::Done(tested), _) => *tested,
         (Progress::Children(Some(spec)), Some(answer)) => {
@@ -137,13 +139,20 @@ pub(super) async fn test_state(
         }
         (_, Some(answer)) => test.answer(answer, moment),
         (Progress::Task(task), None) => {
-            let answer = call(context, &header, &task).await?;
+            let (answer, sent) = call(context, &header, &task).await?;
+            exchange = sent;
             test.answer(answer, context.clock.moment())
         }
         (Progress::Children(_), None) => return Err(needs_mock(&state)),
     };
     let level = request.inspection_level.as_deref().unwrap_or("INFO");
-    let inspection = (level != "INFO").then(|| inspection::shown(&state, &input, &tested));
+    let mut inspection = (level != "INFO").then(|| inspection::shown(&state, &input, &tested));
+    if let (Some(inspection), "TRACE", Some(exchange)) = (&mut inspection, level, &exchange) {
+        inspection["request"] = exchange.request(request.reveal_secrets).clone();
+        if let Some(response) = exchange.response() {
+            inspection["response"] = response.clone();
+        }
+    }
     Ok(response(tested, inspection))
 }
 
@@ -279,14 +288,14 @@ async fn call(
     context: &Context,
     header: &Header,
     task: &ScheduledTask,
-) -> Result<Result<Data, Failure>, Error> {
+) -> Result<(Result<Data, Failure>, Option<Exchange>), Error> {
     if header.role_arn.is_empty() && task.credentials_role.is_none() {
         return Err(Error::validation(
             "RoleArn must be specified when a Task state is tested and a mock is not specified.",
         ));
     }
-    let answer = integrations::call_once(context, header, task).await;
-    Ok(answer.map(Data::from).map_err(|failed| failed.failure))
+    let (answer, exchange) = integrations::call_once(context, header, task).await;
+    Ok((answer.map(Data::from).map_err(|failed| failed.failure), exchange))
 }
 
 fn response(tested: Tested, inspection_data: Option<Value>) -> Response {

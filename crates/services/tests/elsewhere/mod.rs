@@ -1,5 +1,7 @@
 //! Tasks of services that answer elsewhere, against a small HTTP server of the test's own.
 
+mod http;
+
 use std::sync::{Arc, Mutex};
 
 use remote::{Credentials, Endpoint};
@@ -56,7 +58,7 @@ impl Stand {
             session_token: None,
         };
         let mut elsewhere = Elsewhere::default();
-        for service in ["lambda", "sqs", "sns", "dynamodb", "events", "ssm", "kms"] {
+        for service in ["lambda", "sqs", "sns", "dynamodb", "events", "ssm", "kms", "apigateway"] {
             let endpoint = Endpoint::new(&self.url, Some(keys.clone())).unwrap();
             elsewhere = elsewhere.with_endpoint(service, endpoint).unwrap();
         }
@@ -65,7 +67,22 @@ impl Stand {
             "headers": { "x-shop": "1" }, "query_parameters": { "q": "ours" }, "body": { "mode": "ours" },
         }))
         .unwrap();
-        let elsewhere = elsewhere.with_connections([("shop".to_owned(), shop)].into());
+        let with = |how: Value| serde_json::from_value::<Connection>(how).unwrap();
+        let oauth = |secret: &str| {
+            with(json!({ "oauth": {
+                "authorization_endpoint": format!("{}/token", self.url),
+                "client_id": "c", "client_secret": secret, "body": { "scope": "orders" },
+            }}))
+        };
+        let keyed = with(json!({ "api_key": { "name": "x-api-key", "value": "k3y" } }));
+        let connections = [
+            ("shop", shop),
+            ("keyed", keyed),
+            ("oauth", oauth("right")),
+            ("wrong", oauth("wrong")),
+        ];
+        let connections = connections.map(|(name, how)| (name.to_owned(), how));
+        let elsewhere = elsewhere.with_connections(connections.into());
         World::with(Mode::default(), |settings| settings.with_elsewhere(elsewhere)).await
     }
 }
@@ -420,6 +437,53 @@ async fn a_call_that_times_out_is_broken_off() {
     );
     let types = event_types(&world, &execution).await;
     assert_eq!(types[2..5], ["TaskScheduled", "TaskStarted", "TaskTimedOut"]);
+}
+
+#[tokio::test]
+async fn an_express_executions_task_has_started_when_it_is_sent() {
+    let stand = Stand::new(|_| (0, "", String::new())).await;
+    let world = stand.world().await;
+    let call = async |service: &str, operation: &str, asked: Value| {
+        world.call(None, service, operation, asked).await.unwrap()
+    };
+    call("logs", "CreateLogGroup", json!({ "logGroupName": "/aws/vendedlogs/g" })).await;
+    let group = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/vendedlogs/g:*";
+    let mut state = task("arn:aws:states:::lambda:invoke", json!({ "FunctionName": "f" }));
+    state["TimeoutSeconds"] = 7.into();
+    let definition = json!({ "StartAt": "S", "States": { "S": state } }).to_string();
+    let machine = json!({
+        "name": "x", "roleArn": ROLE, "type": "EXPRESS", "definition": definition,
+        "loggingConfiguration": {
+            "level": "ALL", "includeExecutionData": true,
+            "destinations": [{ "cloudWatchLogsLogGroup": { "logGroupArn": group } }],
+        },
+    });
+    let machine = call("stepfunctions", "CreateStateMachine", machine).await;
+    let asked = json!({ "stateMachineArn": machine["stateMachineArn"] });
+    let ended = call("stepfunctions", "StartSyncExecution", asked).await;
+    assert_eq!(ended["error"], "States.Timeout");
+    let lines =
+        call("logs", "FilterLogEvents", json!({ "logGroupName": "/aws/vendedlogs/g" })).await;
+    let types: Vec<String> = lines["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| {
+            let line: Value = serde_json::from_str(line["message"].as_str().unwrap()).unwrap();
+            line["type"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(
+        types,
+        [
+            "ExecutionStarted",
+            "TaskStateEntered",
+            "TaskScheduled",
+            "TaskStarted",
+            "TaskTimedOut",
+            "ExecutionFailed",
+        ]
+    );
 }
 
 /// A KMS whose keys' aliases say what becomes of them.

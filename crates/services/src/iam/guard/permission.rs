@@ -249,6 +249,9 @@ pub fn needed(service: &str, operation: &str, caller: &Caller, members: &Value) 
             needs.push(Need { keys: keys.clone(), ..need });
         }
     }
+    if (service, operation) == ("stepfunctions", "TestState") && members["revealSecrets"] == true {
+        needs.push(Need::new("states:RevealSecrets", "*"));
+    }
     needs.extend(tagging(service, operation, caller, members, &needs[0], keys));
     for (_, _, member, to) in PASSES.iter().filter(|pass| (pass.0, pass.1) == (service, operation))
     {
