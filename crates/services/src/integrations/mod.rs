@@ -20,6 +20,8 @@ mod aws_sdk;
 mod failed;
 mod http;
 mod http_exchange;
+mod job_services;
+pub(crate) mod jobs_elsewhere;
 mod lambda;
 mod mocks;
 mod optimised;
@@ -55,6 +57,11 @@ pub static INTEGRATIONS: &[&dyn Integration] = &[
     &optimised::EVENTS,
     &http::Http,
     &api_gateway::ApiGateway,
+    &job_services::ECS,
+    &job_services::BATCH,
+    &job_services::GLUE,
+    &job_services::CODEBUILD,
+    &job_services::ATHENA,
 ];
 
 /// How Task states use one service.

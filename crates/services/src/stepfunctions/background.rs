@@ -14,6 +14,7 @@ use super::express::{self, Running};
 use super::watch::{Ended, OfEngine, StatusEvent, Watchers};
 use crate::changes::Changes;
 use crate::cloudwatch;
+use crate::integrations::jobs_elsewhere::{self, Begun};
 use crate::{Context, Error};
 
 /// How long a failed step of the work rests before it is tried again.
@@ -27,6 +28,8 @@ pub struct Background {
     pub(super) counts: Counts,
     left_over: Mutex<Vec<Running>>,
     started: mpsc::Sender<Running>,
+    jobs_begun: mpsc::UnboundedSender<Begun>,
+    jobs_to_watch: tokio::sync::Mutex<mpsc::UnboundedReceiver<Begun>>,
     to_run: tokio::sync::Mutex<mpsc::Receiver<Running>>,
 }
 
@@ -36,11 +39,15 @@ impl Background {
         let watchers = Arc::new(Watchers::default());
         engine.listen(Arc::new(OfEngine { watchers: watchers.clone(), changes: changes.clone() }));
         let (started, to_run) = mpsc::channel(express::WAITING_MAX);
+        // Each is a task of a Standard execution: there are no more than of those.
+        let (jobs_begun, jobs_to_watch) = mpsc::unbounded_channel();
         Background {
             watchers,
             counts: Counts::default(),
             left_over: Mutex::default(),
             started,
+            jobs_begun,
+            jobs_to_watch: tokio::sync::Mutex::new(jobs_to_watch),
             to_run: tokio::sync::Mutex::new(to_run),
         }
     }
@@ -51,7 +58,16 @@ impl Background {
         context.engine.know_activities(activities::arns(context).await?);
         let left_over = express::left_over(context).await?;
         *self.left_over() = left_over;
+        for begun in jobs_elsewhere::left_over(context).await? {
+            self.watch_job(begun);
+        }
         Ok(())
+    }
+
+    /// Has a job elsewhere asked for until it has ended.
+    pub(crate) fn watch_job(&self, begun: Begun) {
+        // Nobody listens any more only when the server stops, and the next one finds it.
+        let _ = self.jobs_begun.send(begun);
     }
 
     /// Waits until one more Express execution may wait to be run.
@@ -91,7 +107,8 @@ impl Background {
     }
 }
 
-/// Runs asynchronous Express executions, first those that the last server left, and writes logs. Ends with
+/// Runs asynchronous Express executions, first those that the last server left, asks for jobs elsewhere, and
+/// writes logs. Ends with
 /// the future that awaits it; what is under way then is done by the next server.
 pub async fn run(context: Arc<Context>) {
     let mut runs = JoinSet::new();
@@ -103,8 +120,13 @@ pub async fn run(context: Arc<Context>) {
         runs.spawn(finish(context.clone(), running));
     }
     let mut to_run = background.to_run.lock().await;
+    let mut jobs = background.jobs_to_watch.lock().await;
     loop {
         tokio::select! {
+            Some(begun) = jobs.recv() => {
+                let context = context.clone();
+                runs.spawn(async move { jobs_elsewhere::watch(&context, begun).await });
+            }
             Some(running) = to_run.recv() => drop(runs.spawn(finish(context.clone(), running))),
             Some(_) = runs.join_next() => {}
         }

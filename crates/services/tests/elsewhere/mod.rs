@@ -1,6 +1,7 @@
 //! Tasks of services that answer elsewhere, against a small HTTP server of the test's own.
 
 mod http;
+mod jobs;
 
 use std::sync::{Arc, Mutex};
 
@@ -58,7 +59,8 @@ impl Stand {
             session_token: None,
         };
         let mut elsewhere = Elsewhere::default();
-        for service in ["lambda", "sqs", "sns", "dynamodb", "events", "ssm", "kms", "apigateway"] {
+        let services = ["lambda", "sqs", "sns", "dynamodb", "events", "ssm", "kms", "apigateway"];
+        for service in services.into_iter().chain(["ecs", "batch", "glue", "codebuild", "athena"]) {
             let endpoint = Endpoint::new(&self.url, Some(keys.clone())).unwrap();
             elsewhere = elsewhere.with_endpoint(service, endpoint).unwrap();
         }

@@ -11,6 +11,7 @@ mod inputs;
 mod json;
 mod listing;
 mod manifest;
+mod objects;
 mod parquet;
 mod reader;
 mod source;

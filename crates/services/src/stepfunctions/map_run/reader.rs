@@ -11,8 +11,9 @@ use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
+use super::objects::Objects;
 use super::{csv, failed, json, listing, manifest, parquet};
-use crate::{Caller, Context, Input};
+use crate::{Caller, Context};
 
 /// An item: the member's name if items are an object's members, and the value.
 pub(super) type Row = (Option<String>, Value);
@@ -118,31 +119,25 @@ impl Format {
 /// Opens objects, from a thread that reads items.
 #[derive(Clone)]
 pub(super) struct Opener {
-    context: Arc<Context>,
-    caller: Caller,
+    objects: Objects,
     handle: Handle,
 }
 
 impl Opener {
     fn new(context: &Arc<Context>, caller: Caller) -> Opener {
-        Opener { context: context.clone(), caller, handle: Handle::current() }
+        Opener { objects: Objects::new(context, caller), handle: Handle::current() }
     }
 
     /// An object's bytes.
     pub fn open(&self, bucket: &str, key: &str) -> Result<File, Failure> {
-        let opened =
-            self.handle.block_on(self.context.objects.open_object(&self.caller, bucket, key));
-        opened.map(|(_, file)| file).map_err(|error| failed::refused(&error))
+        let opened = self.handle.block_on(self.objects.open(bucket, key));
+        opened.map_err(|error| failed::refused(&error))
     }
 
     /// Calls an operation of S3.
     pub fn call(&self, operation: &str, members: Value) -> Result<Value, Failure> {
-        let input = Input::from(members);
-        let called = crate::call(&self.context, &self.caller, "s3", operation, input);
-        match self.handle.block_on(called) {
-            Ok(output) => Ok(output.members),
-            Err(error) => Err(failed::refused(&error)),
-        }
+        let called = self.handle.block_on(self.objects.call(operation, members));
+        called.map_err(|error| failed::refused(&error))
     }
 }
 

@@ -13,12 +13,15 @@ use tempfile::NamedTempFile;
 
 use super::Unbegun;
 use super::failed::failure;
+use super::objects::Objects;
 use crate::{Caller, Context, Error};
 
 /// Children are read so many at a time.
 const PAGE: usize = 200;
 /// A file of results is closed when it has so many bytes.
 const FILE_BYTES_MAX: u64 = 5_000_000_000;
+
+const CONTENT_TYPE: &str = "application/json";
 
 /// What becomes of each result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +75,7 @@ impl Export {
         spec: &MapRunSpec,
         map: &Map,
         caller: &Caller,
-        context: &Context,
+        context: &Arc<Context>,
     ) -> Result<Option<Export>, Failure> {
         let writer = map.distributed.as_ref().and_then(|map| map.result_writer.as_ref());
         if writer.is_none_or(|writer| writer.resource.is_none()) {
@@ -86,7 +89,8 @@ impl Export {
             "" => format!("{id}/"),
             prefix => format!("{prefix}/{id}/"),
         };
-        context.objects.bucket(caller, &bucket).await.map_err(|error| refused(&error))?;
+        let objects = Objects::new(context, caller.clone());
+        objects.check_bucket(&bucket).await.map_err(|error| refused(&error))?;
         Ok(Some(Export {
             bucket,
             prefix,
@@ -162,9 +166,8 @@ impl Results<'_> {
             });
             let key = format!("{}manifest.json", export.prefix);
             let text = manifest.to_string();
-            let (objects, moment) = (&self.context.objects, self.context.clock.moment());
-            let kind = Some("application/json");
-            objects.put_bytes(caller, moment, &export.bucket, &key, text, kind).await?;
+            let objects = Objects::new(self.context, caller.clone());
+            objects.put_text(&export.bucket, &key, text, CONTENT_TYPE).await?;
             Ok((key, succeeded.1 + failed.1))
         };
         match written.await {
@@ -263,10 +266,8 @@ impl Results<'_> {
         let ending = if export.lines { "jsonl" } else { "json" };
         let key = format!("{}{name}_{number}.{ending}", export.prefix);
         let (path, size) = file.close()?;
-        let moment = self.context.clock.moment();
-        let kind = Some("application/json");
-        let objects = &self.context.objects;
-        objects.put_file(caller, moment, &export.bucket, &key, &path, kind).await?;
+        let objects = Objects::new(self.context, caller.clone());
+        objects.put_file(&export.bucket, &key, &path, CONTENT_TYPE).await?;
         Ok(json!({ "Key": key, "Size": size }))
     }
 

@@ -1,0 +1,172 @@
+//! Jobs that run elsewhere, and the tasks that wait for them.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::{Value, json};
+
+use super::{Received, Stand, Told, described, event_types, start, task};
+use crate::world::World;
+
+/// The services that run jobs, which come to their end when they have been asked for three times.
+fn services(request: &Received) -> Told {
+    static LOOKS: AtomicU32 = AtomicU32::new(0);
+    let looks =
+        |so: &'static str| match (LOOKS.fetch_add(1, Ordering::SeqCst) + 1).is_multiple_of(3) {
+            true => so,
+            false => "",
+        };
+    let body: Value = serde_json::from_str(&request.body).unwrap_or_default();
+    let called = request.head.lines().find_map(|line| line.strip_prefix("x-amz-target: "));
+    let called = called.and_then(|target| target.rsplit('.').next()).unwrap_or(&request.line);
+    let answer = match called {
+        "startjobrun" => json!({ "JobRunId": format!("jr-{}", body["JobName"].as_str().unwrap()) }),
+        "getjobrun" if body["RunId"] == "jr-forgotten" => {
+            let told = json!({ "__type": "EntityNotFoundException", "message": "which?" });
+            return (400, "", told.to_string());
+        }
+        "getjobrun" => {
+            let last = if body["RunId"] == "jr-bad" { "FAILED" } else { "SUCCEEDED" };
+            let state = Some(looks(last)).filter(|state| !state.is_empty()).unwrap_or("RUNNING");
+            let state = if body["RunId"] == "jr-endless" { "RUNNING" } else { state };
+            json!({ "JobRun": { "Id": body["RunId"], "JobName": body["JobName"], "JobRunState": state } })
+        }
+        "batchstopjobrun" => json!({}),
+        "runtask" if body["taskDefinition"] == "none" => {
+            json!({ "tasks": [], "failures": [{ "reason": "RESOURCE:MEMORY" }] })
+        }
+        "runtask" => {
+            json!({ "tasks": [{ "taskArn": "arn:t", "lastStatus": "PROVISIONING" }], "failures": [] })
+        }
+        "describetasks" => {
+            assert_eq!((&body["cluster"], &body["tasks"]), (&json!("c"), &json!(["arn:t"])));
+            let state =
+                Some(looks("STOPPED")).filter(|state| !state.is_empty()).unwrap_or("RUNNING");
+            let containers = json!([{ "name": "main", "exitCode": 0 }]);
+            json!({ "tasks": [{ "taskArn": "arn:t", "lastStatus": state, "containers": containers }] })
+        }
+        "startbuild" => json!({ "build": { "id": "p:1", "buildStatus": "IN_PROGRESS" } }),
+        "batchgetbuilds" => {
+            json!({ "builds": [{ "id": body["ids"][0], "buildStatus": "FAILED" }] })
+        }
+        "startqueryexecution" => json!({ "QueryExecutionId": "q1" }),
+        "getqueryexecution" => {
+            json!({ "QueryExecution": { "QueryExecutionId": "q1", "Status": { "State": "SUCCEEDED" } } })
+        }
+        line if line.starts_with("POST /v1/submitjob") => json!({ "jobId": "b1", "jobName": "n" }),
+        line if line.starts_with("POST /v1/describejobs") => {
+            let state = Some(looks("SUCCEEDED")).filter(|state| !state.is_empty());
+            json!({ "jobs": [{ "jobId": body["jobs"][0], "status": state.unwrap_or("RUNNABLE") }] })
+        }
+        other => panic!("{other} is not expected"),
+    };
+    (200, "Content-Type: application/x-amz-json-1.1\r\n", answer.to_string())
+}
+
+fn sync(action: &str, parameters: Value) -> Value {
+    task(&format!("arn:aws:states:::{action}.sync"), parameters)
+}
+
+#[tokio::test]
+async fn tasks_wait_for_jobs_that_run_elsewhere() {
+    let stand = Stand::new(services).await;
+    let world = stand.world().await;
+    let run = output(&world, sync("glue:startJobRun", json!({ "JobName": "good" }))).await;
+    assert_eq!(run, json!({ "Id": "jr-good", "JobName": "good", "JobRunState": "SUCCEEDED" }));
+    let parameters = json!({ "Cluster": "c", "TaskDefinition": "d" });
+    let ran = output(&world, sync("ecs:runTask", parameters)).await;
+    assert_eq!(ran["LastStatus"], "STOPPED");
+    assert_eq!(ran["Containers"][0]["ExitCode"], 0);
+    let parameters = json!({ "JobName": "n", "JobQueue": "q", "JobDefinition": "d" });
+    let job = output(&world, sync("batch:submitJob", parameters)).await;
+    assert_eq!(job, json!({ "JobId": "b1", "Status": "SUCCEEDED" }));
+    let parameters = json!({ "QueryString": "SELECT 1" });
+    let query = output(&world, sync("athena:startQueryExecution", parameters)).await;
+    assert_eq!(query["QueryExecution"]["Status"]["State"], "SUCCEEDED");
+}
+
+#[tokio::test]
+async fn a_job_that_fails_fails_its_task() {
+    let stand = Stand::new(services).await;
+    let world = stand.world().await;
+    let failed = failure(&world, sync("glue:startJobRun", json!({ "JobName": "bad" }))).await;
+    assert_eq!(failed.0, "States.TaskFailed");
+    let cause: Value = serde_json::from_str(&failed.1).unwrap();
+    assert_eq!(cause["JobRunState"], "FAILED");
+    let failed = failure(&world, sync("codebuild:startBuild", json!({ "ProjectName": "p" }))).await;
+    let cause: Value = serde_json::from_str(&failed.1).unwrap();
+    assert_eq!(cause, json!({ "Build": { "Id": "p:1", "BuildStatus": "FAILED" } }));
+    // The service does not know it any more.
+    let forgotten = sync("glue:startJobRun", json!({ "JobName": "forgotten" }));
+    let (error, cause) = failure(&world, forgotten).await;
+    assert_eq!(error, "States.TaskFailed");
+    assert!(cause.contains("which?"), "{cause}");
+    let nowhere = sync("ecs:runTask", json!({ "TaskDefinition": "none" }));
+    let (error, cause) = failure(&world, nowhere).await;
+    assert_eq!(error, "AmazonECS.Unknown");
+    assert!(cause.contains("RESOURCE:MEMORY"), "{cause}");
+}
+
+fn calls(stand: &Stand, name: &str) -> usize {
+    let received = stand.received.lock().unwrap();
+    let target = format!(".{name}\r\n");
+    received.iter().filter(|request| format!("{}\r\n", request.head).contains(&target)).count()
+}
+
+#[tokio::test]
+async fn events_tell_that_a_job_was_submitted_and_who_stops_an_execution_stops_its_job() {
+    let stand = Stand::new(services).await;
+    let world = stand.world().await;
+    let state = sync("glue:startJobRun", json!({ "JobName": "endless" }));
+    let execution = start(&world, state).await;
+    settled_until(&world, || async { calls(&stand, "getjobrun") > 2 }).await;
+    assert_eq!(described(&world, &execution).await["status"], "RUNNING");
+    assert_eq!(
+        event_types(&world, &execution).await,
+        ["ExecutionStarted", "TaskStateEntered", "TaskScheduled", "TaskStarted", "TaskSubmitted"]
+    );
+    let asked = json!({ "executionArn": execution });
+    world.call(None, "stepfunctions", "StopExecution", asked).await.unwrap();
+    world.settle().await;
+    assert_eq!(calls(&stand, "batchstopjobrun"), 1);
+}
+
+#[tokio::test]
+async fn a_job_is_begun_by_a_call_alone_too() {
+    let stand = Stand::new(services).await;
+    let world = stand.world().await;
+    let state = task("arn:aws:states:::glue:startJobRun", json!({ "JobName": "good" }));
+    let begun = output(&world, state).await;
+    assert_eq!(begun["JobRunId"], "jr-good");
+    assert_eq!(begun["SdkHttpMetadata"]["HttpStatusCode"], 200);
+    let other = task("arn:aws:states:::glue:deleteJob", json!({ "JobName": "good" }));
+    let description = ended(&world, other).await;
+    assert_eq!(description["error"], "States.TaskFailed");
+}
+
+/// Runs one state to its end, which comes when its job's end was asked for.
+async fn ended(world: &World, state: Value) -> Value {
+    let execution = start(world, state).await;
+    let over = || async { described(world, &execution).await["status"] != "RUNNING" };
+    settled_until(world, over).await;
+    described(world, &execution).await
+}
+
+async fn output(world: &World, state: Value) -> Value {
+    let description = ended(world, state).await;
+    assert_eq!(description["status"], "SUCCEEDED", "{description}");
+    serde_json::from_str(description["output"].as_str().unwrap()).unwrap()
+}
+
+async fn failure(world: &World, state: Value) -> (String, String) {
+    let description = ended(world, state).await;
+    assert_eq!(description["status"], "FAILED", "{description}");
+    let text = |name: &str| description[name].as_str().unwrap_or_default().to_owned();
+    (text("error"), text("cause"))
+}
+
+async fn settled_until<Done: Future<Output = bool>>(world: &World, done: impl Fn() -> Done) {
+    while !done().await {
+        world.settle().await;
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+}
