@@ -97,7 +97,7 @@ def test_a_glue_job_is_awaited(world):
 
 def test_a_job_is_awaited_by_the_next_server(world):
     """`kill -9` while a job runs: the next server asks on, and the job is begun once."""
-    world.progress("glue::job_run", 12)
+    world.progress("glue::job_run", 4)
     name = job(world)
     execution = world.start("glue:startJobRun.sync", {"JobName": name})
     while "TaskSubmitted" not in world.types(execution):
