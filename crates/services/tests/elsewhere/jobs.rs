@@ -138,7 +138,7 @@ async fn a_job_is_begun_by_a_call_alone_too() {
     let begun = output(&world, state).await;
     assert_eq!(begun["JobRunId"], "jr-good");
     assert_eq!(begun["SdkHttpMetadata"]["HttpStatusCode"], 200);
-    let other = task("arn:aws:states:::glue:deleteJob", json!({ "JobName": "good" }));
+    let other = task("arn:aws:states:::codebuild:listBuilds", json!({}));
     let description = ended(&world, other).await;
     assert_eq!(description["error"], "States.TaskFailed");
 }
