@@ -15,6 +15,7 @@ import boto3
 import pytest
 
 from browser import browser, console, expect  # noqa: F401 - fixtures
+from conftest import Server
 from enforcing import Enforcing
 
 ROLE = "arn:aws:iam::000000000000:role/stepwell"
@@ -232,6 +233,23 @@ def test_a_run_is_stopped_and_run_again_with_its_input_in_the_form(console, serv
     console.button("Start execution").click()
     page.wait_for_url(lambda url: urllib.parse.quote(execution, safe="") not in url)
     expect(page.locator("h1 ~ .status")).to_have_text(re.compile("Succeeded"))
+
+
+def test_a_great_machine_is_walked_through_without_being_in_the_page(console, server):
+    count = 2000
+    states = {f"S{number}": {"Type": "Pass", "Next": f"S{number + 1}"} for number in range(count)}
+    machine = create({"StartAt": "S0", "States": {**states, f"S{count}": {"Type": "Succeed"}}})
+    page = console.go(page_of("executions", start(machine)))
+    expect(console.state("S0")).to_have_attribute("data-status", GREEN)
+    assert page.locator("[data-node]").count() < 100
+    # The last one is not in the page before the way there has been gone, by the keyboard.
+    expect(console.state("S60")).to_have_count(0)
+    console.state("S0").focus()
+    for number in range(1, 61):
+        page.keyboard.press("ArrowDown")
+        expect(console.state(f"S{number}")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="S60", exact=True)).to_be_visible()
 
 
 def test_a_long_history_is_looked_through_without_being_in_the_page(console, server):
@@ -499,6 +517,38 @@ def test_only_persons_are_sent_to_the_console_and_the_page_guards_itself(browser
     # A page of another origin may not follow what happens here.
     response, _ = ask("/_stepwell/changes", Origin="https://elsewhere.example")
     assert response.status == 403
+
+
+def test_what_a_role_lacks_is_told_with_the_execution(server, browser, tmp_path_factory):
+    advised = Server(tmp_path_factory.mktemp("advised") / "data", ["--iam", "advise"]).start()
+    try:
+        def client(service):
+            return boto3.client(service, endpoint_url=advised.url, region_name="us-east-1")
+
+        trust = {"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+        role = client("iam").create_role(RoleName="bare", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+        client("s3").create_bucket(Bucket="advised-bucket")
+        definition = {"StartAt": "Write", "States": {"Write": {
+            "Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:putObject", "End": True,
+            "Parameters": {"Bucket": "advised-bucket", "Key": "word", "Body": "hello"}}}}
+        states = client("stepfunctions")
+        machine = states.create_state_machine(name="advised", definition=json.dumps(definition), roleArn=role)
+        execution = states.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"{advised.url}/_stepwell/console{page_of('executions', execution)}")
+        lacks = page.get_by_role("region", name=re.compile("missing permission")).get_by_role("listitem")
+        told = lacks.filter(has_text="s3:PutObject")
+        expect(told).to_contain_text("bare may not s3:PutObject on arn:aws:s3:::advised-bucket/word")
+        told.get_by_text("Why, and what would allow it").click()
+        expect(told.get_by_label("Statement to add to a policy")).to_contain_text('"Action": "s3:PutObject"')
+        # It was done all the same.
+        expect(page.locator('[data-name="Write"]')).to_have_attribute("data-status", GREEN)
+        context.close()
+    finally:
+        advised.stop()
+
 
 
 def test_a_server_that_asks_who_one_is_lets_one_sign_in(browser, tmp_path_factory, monkeypatch):

@@ -129,6 +129,7 @@ def test_a_page_is_for_everybody(console, world, name, look):
         console.field("Rows as CSV").fill("1,1,0,0,6,0,1,0.24,0.29,0.81,0\n3,7,17,0,3,1,1,0.7,0.65,0.5,0.1")
         console.button("Predict").click()
         expect(page.get_by_role("group", name="Predictions")).to_be_visible()
+        expect(page.get_by_role("img", name=re.compile("^Requests a minute"))).to_be_visible()
     # A page that works shows no trouble but that of what it shows.
     if "failed" not in name and "execution-" not in name:
         expect(page.get_by_role("alert")).to_have_count(0)

@@ -60,6 +60,12 @@ export function counted(series: Series[]): Series[] {
   return series.filter(({ points }) => points.some(([, value]) => value > 0));
 }
 
+/** The axis of so many seconds until now. */
+export function untilNow(seconds: number): [number, number] {
+  const now = Date.now() / 1000;
+  return [now - seconds, now];
+}
+
 /** The hour and minute of a point. */
 export function timeOfDay(seconds: number): string {
   return new Date(seconds * 1000).toLocaleTimeString();

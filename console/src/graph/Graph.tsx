@@ -1,6 +1,16 @@
 // The server's picture of a definition or an execution, drawn: pan, zoom, choose a state.
 
-import { type KeyboardEvent, type PointerEvent, useEffect, useId, useMemo, useRef, useState } from 'react';
+import {
+  type KeyboardEvent,
+  type PointerEvent,
+  memo,
+  useCallback,
+  useEffect,
+  useId,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
 
 import type { NodeStatus, Picture, PictureEdge, PictureNode } from '../api/types';
 
@@ -22,6 +32,9 @@ const MARKS: Partial<Record<NodeStatus, string>> = {
   aborted: '■',
   timedOut: '⏱',
 };
+
+/** Of a picture with more states only those in sight, and around it, are in the page. */
+const WHOLE_MAX = 300;
 
 /** From one line of text to the next. */
 const LINE = 15;
@@ -109,20 +122,40 @@ export function Graph({
     return () => element.removeEventListener('wheel', wheel);
   });
 
-  const states = picture.nodes.filter((node) => node.type !== 'Start' && node.type !== 'End');
-  const focusable = states.some((node) => node.id === selected) ? selected : states[0]?.id;
-  const step = (event: KeyboardEvent, node: PictureNode) => {
+  const shown = useShown(picture, now, size);
+  const states = useMemo(
+    () => picture.nodes.filter((node) => node.type !== 'Start' && node.type !== 'End'),
+    [picture],
+  );
+  // The tab key comes to the chosen state, or to the first that there is to see.
+  const inSight = shown.nodes.filter((node) => node.type !== 'Start' && node.type !== 'End');
+  const focusable = inSight.some((node) => node.id === selected) ? selected : inSight[0]?.id;
+
+  const [wanted, setWanted] = useState<string>();
+  useEffect(() => {
+    if (wanted === undefined) return;
+    box.current!.querySelector<SVGGElement>(`[data-node="${CSS.escape(wanted)}"]`)?.focus({ preventScroll: true });
+    setWanted(undefined);
+  }, [wanted]);
+  const act = useRef<(event: KeyboardEvent | null, node: PictureNode) => void>(() => {});
+  act.current = (event, node) => {
+    if (event === null) {
+      if (!moved.current) onSelect?.(node);
+      return;
+    }
     const at = states.indexOf(node);
-    const next = { ArrowDown: at + 1, ArrowRight: at + 1, ArrowUp: at - 1, ArrowLeft: at - 1 }[event.key];
+    const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
     if (event.key === 'Enter' || event.key === ' ') {
       event.preventDefault();
       onSelect?.(node);
-    } else if (next !== undefined && states[next]) {
+    } else if (step !== undefined && states[at + step]) {
       event.preventDefault();
-      const element = box.current!.querySelector<SVGGElement>(`[data-node="${CSS.escape(states[next].id)}"]`);
-      element?.focus();
+      const next = states[at + step]!;
+      setView(broughtIn(next, now, size) ?? view);
+      setWanted(next.id);
     }
   };
+  const onAct = useCallback((event: KeyboardEvent | null, node: PictureNode) => act.current(event, node), []);
 
   return (
     <>
@@ -142,35 +175,15 @@ export function Graph({
             </marker>
           </defs>
           <g transform={`translate(${now.x} ${now.y}) scale(${now.scale})`}>
-            {picture.nodes
-              .filter((node) => node.container)
-              .map((node) => (
-                <Frame key={node.id} node={node} live={live} />
-              ))}
-            {picture.edges.map((edge) => (
-              <Edge key={edge.id} edge={edge} arrow={arrow} />
-            ))}
-            {picture.edges.map((edge) => (
-              <Label key={edge.id} edge={edge} />
-            ))}
-            {picture.nodes.map((node) =>
-              node.type === 'Start' || node.type === 'End' ? (
-                <Dot key={node.id} node={node} />
-              ) : (
-                <State
-                  key={node.id}
-                  node={node}
-                  live={live}
-                  selected={node.id === selected}
-                  tabbable={node.id === focusable}
-                  onKeyDown={(event) => step(event, node)}
-                  onClick={() => {
-                    if (!moved.current) onSelect?.(node);
-                  }}
-                  pressable={onSelect !== undefined}
-                />
-              ),
-            )}
+            <Drawn
+              shown={shown}
+              arrow={arrow}
+              live={live}
+              selected={selected}
+              focusable={focusable}
+              pressable={onSelect !== undefined}
+              onAct={onAct}
+            />
           </g>
         </svg>
         <div className="graph-tools">
@@ -188,6 +201,149 @@ export function Graph({
       {live && <Legend />}
     </>
   );
+}
+
+/** What is drawn of a picture; nothing of it changes while it is only moved. */
+const Drawn = memo(function Drawn({
+  shown,
+  arrow,
+  live,
+  selected,
+  focusable,
+  pressable,
+  onAct,
+}: {
+  shown: { nodes: PictureNode[]; edges: PictureEdge[] };
+  arrow: string;
+  live: boolean;
+  selected: string | undefined;
+  focusable: string | undefined;
+  pressable: boolean;
+  onAct: (event: KeyboardEvent | null, node: PictureNode) => void;
+}) {
+  return (
+    <>
+      {shown.nodes
+        .filter((node) => node.container)
+        .map((node) => (
+          <Frame key={node.id} node={node} live={live} />
+        ))}
+      {shown.edges.map((edge) => (
+        <Edge key={edge.id} edge={edge} arrow={arrow} />
+      ))}
+      {shown.edges.map((edge) => (
+        <Label key={edge.id} edge={edge} />
+      ))}
+      {shown.nodes.map((node) =>
+        node.type === 'Start' || node.type === 'End' ? (
+          <Dot key={node.id} node={node} />
+        ) : (
+          <State
+            key={node.id}
+            node={node}
+            live={live}
+            selected={node.id === selected}
+            tabbable={node.id === focusable}
+            pressable={pressable}
+            onAct={onAct}
+          />
+        ),
+      )}
+    </>
+  );
+});
+
+interface Box {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
+/** The part of a great picture that is in sight, and as much again on every side of it. */
+function useShown(
+  picture: Picture,
+  view: View,
+  size: { width: number; height: number },
+): { nodes: PictureNode[]; edges: PictureEdge[] } {
+  const great = picture.nodes.length > WHOLE_MAX;
+  const extents = useMemo(() => (great ? picture.edges.map((edge) => extentOf(edge.points)) : []), [picture, great]);
+  const across = Math.max(1, size.width / view.scale);
+  const down = Math.max(1, size.height / view.scale);
+  // In steps: what is shown stays the same while the picture is moved a little.
+  const column = great ? Math.floor(-view.x / view.scale / across) : 0;
+  const row = great ? Math.floor(-view.y / view.scale / down) : 0;
+  return useMemo(() => {
+    if (!great) return picture;
+    const sight = {
+      left: (column - 1) * across,
+      top: (row - 1) * down,
+      right: (column + 3) * across,
+      bottom: (row + 3) * down,
+    };
+    return {
+      nodes: picture.nodes.filter(({ x, y, width, height }) =>
+        meet(sight, { left: x, top: y, right: x + width, bottom: y + height }),
+      ),
+      edges: apart(
+        picture.edges.filter((_, index) => meet(sight, extents[index]!)),
+        sight,
+      ),
+    };
+  }, [picture, great, extents, column, row, across, down]);
+}
+
+/**
+ * Lines as far as they are in sight (a browser draws every dash of a line, however long it is), and each
+ * once: a thousand states may have one handler, and their lines to it share their way.
+ */
+function apart(edges: PictureEdge[], sight: Box): PictureEdge[] {
+  const known = new Map<string, PictureEdge>();
+  for (const edge of edges) {
+    const points: [number, number][] = [];
+    for (const [x, y] of edge.points) {
+      const point: [number, number] = [x, Math.min(sight.bottom, Math.max(sight.top, y))];
+      const last = points.at(-1);
+      // What lies beyond is one point on the rim, or two where the line comes from the side.
+      if (last?.[0] !== x || last[1] !== point[1]) points.push(point);
+    }
+    const look = `${edge.kind} ${edge.taken} ${edge.label ?? ''} ${points.join(' ')}`;
+    if (!known.has(look)) known.set(look, { ...edge, points });
+  }
+  return [...known.values()];
+}
+
+function extentOf(points: [number, number][]): Box {
+  const box = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
+  for (const [x, y] of points) {
+    box.left = Math.min(box.left, x);
+    box.right = Math.max(box.right, x);
+    box.top = Math.min(box.top, y);
+    box.bottom = Math.max(box.bottom, y);
+  }
+  return box;
+}
+
+function meet(one: Box, other: Box): boolean {
+  return one.left <= other.right && other.left <= one.right && one.top <= other.bottom && other.top <= one.bottom;
+}
+
+/** The view in which a state is to be seen whole, if in this one it is not. */
+function broughtIn(
+  { x, y, width, height }: PictureNode,
+  view: View,
+  size: { width: number; height: number },
+): View | undefined {
+  const [left, top] = [view.x + x * view.scale, view.y + y * view.scale];
+  const inside = (from: number, length: number, room: number) => from >= 0 && from + length <= room;
+  if (inside(left, width * view.scale, size.width) && inside(top, Math.min(height, 60) * view.scale, size.height)) {
+    return undefined;
+  }
+  return {
+    ...view,
+    x: size.width / 2 - (x + width / 2) * view.scale,
+    y: size.height / 2 - (y + Math.min(height, 60) / 2) * view.scale,
+  };
 }
 
 function Frame({ node, live }: { node: PictureNode; live: boolean }) {
@@ -209,16 +365,15 @@ function State({
   selected,
   tabbable,
   pressable,
-  onKeyDown,
-  onClick,
+  onAct,
 }: {
   node: PictureNode;
   live: boolean;
   selected: boolean;
   tabbable: boolean;
   pressable: boolean;
-  onKeyDown: (event: KeyboardEvent) => void;
-  onClick: () => void;
+  /** A key, or none for a click. */
+  onAct: (event: KeyboardEvent | null, node: PictureNode) => void;
 }) {
   const container = node.container;
   // A container's own line is its head; its states lie below.
@@ -252,8 +407,8 @@ function State({
       data-node={node.id}
       data-name={node.name}
       data-status={node.status}
-      onKeyDown={onKeyDown}
-      onClick={onClick}
+      onKeyDown={(event) => onAct(event, node)}
+      onClick={() => onAct(null, node)}
     >
       <rect x={node.x} y={node.y} width={node.width} height={height} rx={6} />
       {status === 'running' && (

@@ -3,7 +3,7 @@
 import { useState } from 'react';
 
 import { call, send } from '../api/call';
-import { METRICS_REST, counted, metrics, timeOfDay } from '../api/metrics';
+import { METRICS_REST, counted, metrics, timeOfDay, untilNow } from '../api/metrics';
 import { of, useQuery } from '../api/query';
 import type { Endpoint as Described } from '../api/types';
 import { go } from '../router';
@@ -124,6 +124,9 @@ export function Endpoint({ name }: { name: string }) {
   );
 }
 
+/** Three hours. */
+const SPAN = 3 * 3600;
+
 /** What it was asked, minute by minute, and how long the answers took; from CloudWatch. */
 function Traffic({ name, variants }: { name: string; variants: string[] }) {
   const several = variants.length > 1;
@@ -141,7 +144,7 @@ function Traffic({ name, variants }: { name: string; variants: string[] }) {
           { label: of('overhead'), metric: 'OverheadLatency', statistic: 'Average' as const, dimensions, scale: 0.001 },
         ];
       });
-      const series = await metrics('AWS/SageMaker', 3 * 3600, asked, signal);
+      const series = await metrics('AWS/SageMaker', SPAN, asked, signal);
       const is = (index: number, from: number, to: number) => index % 5 >= from && index % 5 < to;
       return {
         counts: counted(series.filter((_, index) => is(index, 0, 3))),
@@ -156,12 +159,22 @@ function Traffic({ name, variants }: { name: string; variants: string[] }) {
         counts.length === 0 ? (
           <p className="quiet">Nobody has asked it in this time.</p>
         ) : (
-          <>
-            <h3>Requests a minute</h3>
-            <Chart title="Requests a minute" series={counts} x={timeOfDay} from={0} />
-            <h3>Latency in milliseconds</h3>
-            <Chart title="Average latency in milliseconds" series={times} x={timeOfDay} from={0} />
-          </>
+          <div className="charts">
+            <div>
+              <h3>Requests a minute</h3>
+              <Chart title="Requests a minute" series={counts} x={timeOfDay} from={0} span={untilNow(SPAN)} />
+            </div>
+            <div>
+              <h3>Latency in milliseconds</h3>
+              <Chart
+                title="Average latency in milliseconds"
+                series={times}
+                x={timeOfDay}
+                from={0}
+                span={untilNow(SPAN)}
+              />
+            </div>
+          </div>
         )
       }
     </Shown>

@@ -2,13 +2,13 @@
 
 import { lazy, Suspense, useMemo, useRef, useState } from 'react';
 
-import { call } from '../api/call';
+import { call, send } from '../api/call';
 import { type Visit, details, history, visits } from '../api/history';
 import { of, useQuery } from '../api/query';
 import type { Execution as Described, HistoryEvent, StateMachineDetail } from '../api/types';
 import { Graph } from '../graph/Graph';
 import { picture } from '../graph/picture';
-import { Link, setParameter, to, useLocation } from '../router';
+import { Link, pageOfArn, setParameter, to, useLocation } from '../router';
 import { count, dateTime, duration, pretty } from '../ui/format';
 import {
   Arn,
@@ -47,6 +47,8 @@ export function Execution({ arn }: { arn: string }) {
     call<StateMachineDetail>('states', 'DescribeStateMachineForExecution', { executionArn: arn }, signal),
   );
   const graph = useQuery(`picture ${arn}`, (signal) => picture({ executionArn: arn }, signal), { on });
+
+  const refused = useQuery(`denials ${arn}`, (signal) => denialsOf(arn, signal), { on });
 
   const kept = useRef<{ arn: string; events: HistoryEvent[] }>({ arn, events: [] });
   if (kept.current.arn !== arn) kept.current = { arn, events: [] };
@@ -137,6 +139,8 @@ export function Execution({ arn }: { arn: string }) {
         )}
       </Shown>
 
+      {refused.data && <Denials of={refused.data} />}
+
       <div className="beside">
         <Panel title="Graph">
           <Shown query={graph}>
@@ -213,6 +217,55 @@ export function Execution({ arn }: { arn: string }) {
         />
       )}
     </>
+  );
+}
+
+interface Denial {
+  principal: string;
+  action: string;
+  resource: string;
+  /** AWS's text, and what would allow it. */
+  message: string;
+  hint: string | null;
+}
+
+/** `POST /_stepwell/denials`: what was refused an execution, or would have been. */
+async function denialsOf(executionArn: string, signal: AbortSignal): Promise<Denial[]> {
+  const response = await send('states', {
+    method: 'POST',
+    path: '/_stepwell/denials',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ executionArn }),
+    signal,
+  });
+  return ((await response.json()) as { denials: Denial[] }).denials;
+}
+
+/** What the roles lack. */
+function Denials({ of: denials }: { of: Denial[] }) {
+  if (denials.length === 0) return null;
+  return (
+    <Panel title={count(denials.length, 'missing permission')}>
+      <p className="quiet">Refused by the policies of IAM; where this server only advises, AWS would refuse it.</p>
+      <ul className="diagnostics">
+        {denials.map(({ principal, action, resource, message, hint }) => (
+          <li key={`${principal} ${action} ${resource}`}>
+            <Link to={pageOfArn(principal) ?? '/iam'}>{principal.split('/').pop()}</Link> may not <code>{action}</code>{' '}
+            on <code>{resource}</code>
+            <details>
+              <summary>Why, and what would allow it</summary>
+              <p>{message}</p>
+              {hint?.includes('{') && (
+                <>
+                  <p>{hint.slice(0, hint.indexOf('{'))}</p>
+                  <Code text={hint.slice(hint.indexOf('{'))} label="Statement to add to a policy" />
+                </>
+              )}
+            </details>
+          </li>
+        ))}
+      </ul>
+    </Panel>
   );
 }
 

@@ -3,7 +3,7 @@
 import { useCallback, useState } from 'react';
 
 import { call, pages } from '../api/call';
-import { METRICS_REST, counted, metrics, timeOfDay } from '../api/metrics';
+import { METRICS_REST, counted, metrics, timeOfDay, untilNow } from '../api/metrics';
 import { of, useQuery } from '../api/query';
 import type { ExecutionItem, StateMachineDetail } from '../api/types';
 import { Graph } from '../graph/Graph';
@@ -246,6 +246,9 @@ const METRICS = [
   'ExecutionsTimedOut',
 ];
 
+/** Three hours. */
+const SPAN = 3 * 3600;
+
 /** How many executions began and ended, minute by minute, and how long they took; from CloudWatch. */
 function Metrics({ arn }: { arn: string }) {
   const shown = useQuery(
@@ -256,7 +259,7 @@ function Metrics({ arn }: { arn: string }) {
         { label: 'ExecutionTime', metric: 'ExecutionTime', statistic: 'Average' as const, dimensions },
         ...METRICS.map((metric) => ({ label: metric, metric, statistic: 'Sum' as const, dimensions })),
       ];
-      const [time, ...counts] = await metrics('AWS/States', 3 * 3600, asked, signal);
+      const [time, ...counts] = await metrics('AWS/States', SPAN, asked, signal);
       return { time: [time!], counts: counted(counts) };
     },
     { on: of('stepfunctions', arn.replace(':stateMachine:', ':execution:')), rest: METRICS_REST },
@@ -270,9 +273,15 @@ function Metrics({ arn }: { arn: string }) {
           ) : (
             <>
               <h3>Executions a minute</h3>
-              <Chart title="Executions a minute" series={counts} x={timeOfDay} from={0} />
+              <Chart title="Executions a minute" series={counts} x={timeOfDay} from={0} span={untilNow(SPAN)} />
               <h3>Execution time in milliseconds</h3>
-              <Chart title="Average execution time in milliseconds" series={time} x={timeOfDay} from={0} />
+              <Chart
+                title="Average execution time in milliseconds"
+                series={time}
+                x={timeOfDay}
+                from={0}
+                span={untilNow(SPAN)}
+              />
             </>
           )
         }

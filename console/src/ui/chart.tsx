@@ -11,6 +11,8 @@ const WIDTH = 560;
 const HEIGHT = 180;
 const LEFT = 52;
 const BOTTOM = 22;
+/** So many points are seen one by one. */
+const FEW = 20;
 const COLOURS = ['var(--series-1)', 'var(--series-2)', 'var(--series-3)', 'var(--series-4)'];
 
 export function Chart({
@@ -18,17 +20,20 @@ export function Chart({
   series,
   x = (value) => String(Math.round(value)),
   from,
+  span,
 }: {
   title: string;
   series: Series[];
   x?: (value: number) => string;
   /** Where the other axis begins; at the least value unless it says otherwise. */
   from?: number;
+  /** From where to where the one axis goes; as far as there are points unless it says otherwise. */
+  span?: [number, number];
 }) {
   const id = useId();
   const all = series.flatMap((one) => one.points);
   if (all.length === 0) return null;
-  const [minX, maxX] = extent(all.map((point) => point[0]));
+  const [minX, maxX] = span ?? extent(all.map((point) => point[0]));
   const [leastY, maxY] = extent(all.map((point) => point[1]));
   const minY = Math.min(from ?? leastY, leastY);
   const across = (value: number) => LEFT + ((value - minX) / (maxX - minX || 1)) * (WIDTH - LEFT - 8);
@@ -61,7 +66,17 @@ export function Chart({
               strokeDasharray={index % 2 === 1 ? '5 3' : undefined}
               points={points.map(([a, b]) => `${across(a).toFixed(1)},${down(b).toFixed(1)}`).join(' ')}
             />
-            {points.length === 1 && <circle cx={across(points[0]![0])} cy={down(points[0]![1])} r={3} />}
+            {points.length <= FEW &&
+              points.map(([a, b]) => (
+                <circle
+                  key={a}
+                  cx={across(a)}
+                  cy={down(b)}
+                  r={2.5}
+                  fill={COLOURS[index % COLOURS.length]}
+                  stroke="none"
+                />
+              ))}
           </g>
         ))}
       </svg>
