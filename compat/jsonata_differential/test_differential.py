@@ -50,4 +50,6 @@ def test_a_difference_is_found():
     assert not alike({"gives": True}, {"gives": 1.0})
     assert not alike({"nothing": True}, {"gives": None})
     assert not alike({"fails": {"code": "T2001", "message": "x"}}, {"fails": "T2002: x"})
+    assert alike({"fails": {"code": "T0410", "message": 'Argument 1 of function "map" x'}}, {"fails": 'T0410: Argument 1 of function "sum" x'})
+    assert not alike({"fails": {"code": "T0410", "message": 'Argument 2 of function "map" x'}}, {"fails": 'T0410: Argument 1 of function "map" x'})
     assert not alike({"refused": {"code": "S0201", "message": "x"}}, {"fails": "T2001: x"})
