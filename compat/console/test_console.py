@@ -235,6 +235,31 @@ def test_a_run_is_stopped_and_run_again_with_its_input_in_the_form(console, serv
     expect(page.locator("h1 ~ .status")).to_have_text(re.compile("Succeeded"))
 
 
+def test_executions_are_found_by_status_name_and_time(console, server):
+    machine = create({"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "SecondsPath": "$.seconds", "End": True}}})
+    client = boto3.client("stepfunctions")
+    for name, seconds in (("short", 0), ("long", 3000)):
+        client.start_execution(stateMachineArn=machine, name=name, input=json.dumps({"seconds": seconds}))
+    page = console.go(page_of("state-machines", machine))
+    rows = page.get_by_role("group", name="Executions").locator("tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.filter(has_text="short")).to_contain_text("Succeeded")
+    console.field("Status").select_option("RUNNING")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("long")
+    console.field("Status").select_option("")
+    console.field("Name contains").fill("sho")
+    expect(rows).to_have_count(1)
+    console.field("Name contains").fill("")
+    console.field("Started before").fill("2020-01-01T00:00")
+    expect(page.get_by_text("No execution fits.")).to_be_visible()
+    console.field("Started before").fill("")
+    console.field("Started after").fill("2020-01-01T00:00")
+    expect(rows).to_have_count(2)
+    client.stop_execution(executionArn=machine.replace(":stateMachine:", ":execution:") + ":long")
+    expect(rows.filter(has_text="long")).to_contain_text("Aborted")
+
+
 def test_a_great_machine_is_walked_through_without_being_in_the_page(console, server):
     count = 2000
     states = {f"S{number}": {"Type": "Pass", "Next": f"S{number + 1}"} for number in range(count)}
@@ -460,9 +485,12 @@ def test_a_log_is_searched_and_followed(console, server):
 def test_everything_is_found_from_home(console, server):
     machine = create(TWO, fresh("findable"))
     name = machine.rsplit(":", 1)[1]
+    group = f"/test/{fresh('findable')}"
+    boto3.client("logs").create_log_group(logGroupName=group)
     page = console.go("/")
-    console.field("Search").fill(name)
-    expect(page.locator(".results").get_by_role("link")).to_have_text(name)
+    for known in (name, group):
+        console.field("Search").fill(known)
+        expect(page.locator(".results").get_by_role("link")).to_have_text(known)
     console.field("Search").fill(start(machine))
     page.keyboard.press("Enter")
     expect(console.state("First")).to_have_attribute("data-status", GREEN)

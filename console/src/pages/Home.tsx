@@ -59,6 +59,12 @@ async function everything(): Promise<Found[]> {
       page: to('endpoints', endpoint.EndpointName),
     })),
     list(listBuckets(), (bucket) => ({ kind: 'Bucket', name: bucket.name, page: to('s3', bucket.name) })),
+    list(
+      call<{ logGroups: { logGroupName: string }[] }>('logs', 'DescribeLogGroups', { limit: 50 }).then(
+        ({ logGroups }) => logGroups,
+      ),
+      ({ logGroupName }) => ({ kind: 'Log group', name: logGroupName, page: to('logs', logGroupName) }),
+    ),
     list(listRoles(), (role) => ({ kind: 'Role', name: role.name, page: to('iam', 'roles', role.name) })),
   ]);
   return all.flat();

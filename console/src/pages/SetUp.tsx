@@ -47,7 +47,7 @@ export function SetUp() {
       </Panel>
       <Panel title="Terraform">
         <Code
-          text={`provider "aws" {\n  region                      = "${name}"\n  access_key                  = "test"\n  secret_key                  = "test"\n  skip_credentials_validation = true\n  skip_requesting_account_id  = true\n  s3_use_path_style           = true\n\n  endpoints {\n    sfn       = "${where}"\n    sagemaker = "${where}"\n    s3        = "${where}"\n    iam       = "${where}"\n    sts       = "${where}"\n    logs      = "${where}"\n  }\n}`}
+          text={`provider "aws" {\n  region                      = "${name}"\n  access_key                  = "test"\n  secret_key                  = "test"\n  skip_credentials_validation = true\n  skip_requesting_account_id  = true\n  s3_use_path_style           = true\n\n  endpoints {\n    sfn        = "${where}"\n    sagemaker  = "${where}"\n    s3         = "${where}"\n    iam        = "${where}"\n    sts        = "${where}"\n    logs       = "${where}"\n    cloudwatch = "${where}"\n  }\n}`}
           label="Terraform"
         />
       </Panel>

@@ -149,13 +149,16 @@ export function StateMachine({ arn }: { arn: string }) {
 
 const STATUSES = ['RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'];
 const PAGE = 50;
+/** A name or a time is looked for among so many of the latest. */
+const SEARCHED_MAX = 10_000;
 
 function Executions({ arn }: { arn: string }) {
   const [status, setStatus] = useState('');
   const [name, setName] = useState('');
   const [since, setSince] = useState('');
+  const [until, setUntil] = useState('');
   const [most, setMost] = useState(PAGE);
-  const filtered = name !== '' || since !== '';
+  const filtered = name !== '' || since !== '' || until !== '';
   const list = useQuery(
     `executions ${arn} ${status} ${most} ${filtered}`,
     async (signal) => {
@@ -177,7 +180,7 @@ function Executions({ arn }: { arn: string }) {
           more = page.nextToken !== undefined;
           return { items: page.executions, next: page.nextToken };
         },
-        filtered ? 10_000 : most,
+        filtered ? SEARCHED_MAX : most,
       );
       return { items, more };
     },
@@ -185,6 +188,7 @@ function Executions({ arn }: { arn: string }) {
   );
   const now = useNow(list.data?.items.some((item) => item.status === 'RUNNING') ?? false);
   const after = since ? new Date(since).getTime() / 1000 : 0;
+  const before = until ? new Date(until).getTime() / 1000 : Infinity;
   return (
     <Panel title="Executions">
       <div className="filters">
@@ -201,10 +205,13 @@ function Executions({ arn }: { arn: string }) {
         </div>
         <TextField label="Name contains" type="search" value={name} onChange={setName} />
         <TextField label="Started after" type="datetime-local" value={since} onChange={setSince} />
+        <TextField label="Started before" type="datetime-local" value={until} onChange={setUntil} />
       </div>
       <Shown query={list}>
         {({ items, more }) => {
-          const found = items.filter((item) => item.name.includes(name.trim()) && item.startDate >= after);
+          const found = items.filter(
+            (item) => item.name.includes(name.trim()) && item.startDate >= after && item.startDate <= before,
+          );
           return (
             <>
               <Table
@@ -225,7 +232,10 @@ function Executions({ arn }: { arn: string }) {
                   </tr>
                 ))}
               </Table>
-              {(more || found.length > most) && (
+              {filtered && more && (
+                <p className="quiet">Searched are the latest {SEARCHED_MAX.toLocaleString()} executions.</p>
+              )}
+              {((more && !filtered) || found.length > most) && (
                 <button type="button" onClick={() => setMost(most + 200)}>
                   Show more
                 </button>
