@@ -6,7 +6,7 @@ use asl::event::TaskTarget;
 use asl::{Event, EventKind, Execution, Status, TaskId};
 use store::{ExecutionKey, ExecutionRow, TaskRow};
 
-use crate::live::{CANCEL, CONTINUE, NOBODY, WORKER, at_end};
+use crate::live::{CANCEL, CONTINUE, NOBODY, PROMISED, WORKER, at_end};
 use crate::row::{self, Detail};
 use crate::{Engine, EngineError, journal};
 
@@ -208,12 +208,13 @@ impl Look<'_> {
                 wrong.push(format!("timer {timer} is awaited and not set for {at}"));
             }
         }
-        for timer in self.timers.keys().filter(|timer| **timer != CONTINUE) {
+        for timer in self.timers.keys().filter(|timer| ![CONTINUE, PROMISED].contains(timer)) {
             if !expected.contains_key(timer) {
                 wrong.push(format!("timer {timer} is set and not awaited"));
             }
         }
-        if awaited.goes_on && !self.timers.contains_key(&CONTINUE) {
+        let asks = |timer| self.timers.contains_key(timer);
+        if awaited.goes_on && !asks(&CONTINUE) && !asks(&PROMISED) {
             wrong.push("it has more to decide and nobody will ask it".to_owned());
         }
     }

@@ -23,6 +23,9 @@ use crate::{Cancelled, map_run};
 /// The timer that stands for `Trigger::Continue`: an execution that has more to decide gives way to
 /// others and comes back by it, also after a restart.
 pub(crate) const CONTINUE: u64 = u64::MAX >> 1;
+/// The timer of a transition that was promised for then ([`crate::Pace`]). It remembers the promise: whoever
+/// is folded from its journal by then has forgotten it.
+pub(crate) const PROMISED: u64 = CONTINUE - 1;
 /// The number of what is handed out when an execution has ended; no task comes to bear it. Each redrive has
 /// another ([`at_end`]): somebody may just be saying that the end before it was told.
 pub(crate) const AT_END: TaskId = TaskId(u64::MAX >> 1);
@@ -212,7 +215,7 @@ impl Live {
                 self.execution.may_make(paced.allowed(&self.detail.header, moment.now));
             }
             let decision = self.execution.step(trigger.clone(), moment);
-            let goes_on_at = self.keep_pace(&decision, moment, &mut plan);
+            let promised = self.keep_pace(&decision, moment, &mut plan);
             let mut timed_out = Vec::new();
             for event in &decision.events {
                 self.note(event, &mut timed_out, &mut plan);
@@ -220,7 +223,7 @@ impl Live {
             events.extend(decision.events);
             plan.publication.left.extend(decision.left);
             for command in decision.commands {
-                self.carry_out(command, goes_on_at, moment, &mut plan);
+                self.carry_out(command, promised, moment, &mut plan);
             }
             for task in timed_out {
                 self.cancel(task, &mut plan);
@@ -231,19 +234,27 @@ impl Live {
         plan
     }
 
-    /// When it goes on if it has more to decide: at once, unless it is to be slower.
-    fn keep_pace(&mut self, decision: &Decision, moment: Moment, plan: &mut Plan) -> Timestamp {
-        let Some(paced) = &mut self.paced else { return moment.now };
-        match paced.decided(&self.detail.header, decision, moment.now) {
-            None => moment.now,
-            Some((at, news)) => {
-                if news {
-                    let throttled = plan.publication.throttled.map_or(0, |(count, _)| count);
-                    plan.publication.throttled = Some((throttled + 1, moment.now));
-                }
-                at
-            }
+    /// The time has come for which a transition was promised.
+    pub(crate) fn promise_is_due(&mut self, now: Timestamp) {
+        if let Some(paced) = &mut self.paced {
+            paced.promise_is_due(now);
         }
+    }
+
+    /// When it may go on, if it was held.
+    fn keep_pace(
+        &mut self,
+        decision: &Decision,
+        moment: Moment,
+        plan: &mut Plan,
+    ) -> Option<Timestamp> {
+        let paced = self.paced.as_mut()?;
+        let (at, news) = paced.decided(&self.detail.header, decision, moment.now)?;
+        if news {
+            let throttled = plan.publication.throttled.map_or(0, |(count, _)| count);
+            plan.publication.throttled = Some((throttled + 1, moment.now));
+        }
+        Some(at)
     }
 
     /// What an event means for the tasks that are awaited, and for those who are told.
@@ -283,7 +294,7 @@ impl Live {
     fn carry_out(
         &mut self,
         command: Command,
-        goes_on_at: Timestamp,
+        promised: Option<Timestamp>,
         moment: Moment,
         plan: &mut Plan,
     ) {
@@ -328,7 +339,10 @@ impl Live {
                 plan.publication.map_runs.push(started.clone());
                 self.tasks.insert(task.0, Awaited { task: started, queued: false });
             }
-            Command::Continue => self.set_timer(CONTINUE, goes_on_at, plan),
+            Command::Continue => match promised {
+                Some(at) => self.set_timer(PROMISED, at, plan),
+                None => self.set_timer(CONTINUE, moment.now, plan),
+            },
         }
     }
 

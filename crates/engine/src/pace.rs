@@ -46,6 +46,11 @@ impl Paced {
         self.pace.allowed(header, now).saturating_add(self.kept(now))
     }
 
+    /// A promise is to be kept, also one that was forgotten.
+    pub(crate) fn promise_is_due(&mut self, now: Timestamp) {
+        self.promised = Some(self.promised.map_or(now, |at| at.min(now)));
+    }
+
     /// Counts what was decided. If it was held: when it may go on, and whether that is news.
     pub(crate) fn decided(
         &mut self,

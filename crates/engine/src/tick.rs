@@ -8,7 +8,7 @@ use futures::future::join_all;
 use store::{Batch, ExecutionKey, TaskRow, TimerRow, TimerWrite};
 
 use crate::board::{Pages, TaskKey};
-use crate::live::{CANCEL, CONTINUE, MAP_RUN, WORKER};
+use crate::live::{CANCEL, CONTINUE, Live, MAP_RUN, PROMISED, WORKER};
 use crate::{Cancelled, Engine, EngineError, Tick, journal, row};
 
 /// So many timers fire in one turn; more make the next turn come at once.
@@ -94,14 +94,22 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let mut triggers = Vec::with_capacity(timers.len());
         let mut fired = Batch::default();
+        let mut promised = false;
         for row in timers {
             fired.timers.push(TimerWrite::Cancel { execution, timer: row.timer });
+            promised |= row.timer == PROMISED;
             triggers.push(match row.timer {
-                CONTINUE => Trigger::Continue,
+                CONTINUE | PROMISED => Trigger::Continue,
                 timer => Trigger::TimerFired { timer: TimerId(timer) },
             });
         }
-        match self.tell(execution, &triggers, fired.clone(), moment).await {
+        let decide = |live: &mut Live| {
+            if promised {
+                live.promise_is_due(moment.now);
+            }
+            live.decide(&triggers, moment)
+        };
+        match self.tell_with(execution, fired.clone(), decide, false).await {
             Err(error @ (EngineError::Journal { .. } | EngineError::Definition(_))) => {
                 // One damaged execution must not stop the others; nothing of it is thrown away.
                 tracing::error!(execution, %error, "a timer is due of an execution that cannot be read");
