@@ -307,6 +307,9 @@ def test_a_map_run_shows_its_progress_and_its_children(console, server):
     execution = start(machine, items=[1, 2, 3, 4])
     ended(execution)
     page = console.go(f"{page_of('executions', execution)}?view=map-runs")
+    # What every child that succeeded came through; where the other one failed its own page tells.
+    for name, status in (("Odd?", GREEN), ("Yes", GREEN), ("No", "notReached")):
+        expect(console.state(name)).to_have_attribute("data-status", status)
     page.get_by_role("group", name="Map runs").get_by_role("link").click()
     expect(page.get_by_role("progressbar", name="Child executions")).to_have_attribute("aria-valuenow", "4")
     expect(page.get_by_text("3 succeeded, 1 failed of 4").first).to_be_visible()

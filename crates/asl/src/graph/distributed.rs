@@ -28,9 +28,11 @@ pub(super) fn tell(body: &Body, progress: &mut Progress) {
 fn within(body: &Body, counts: Iterations, progress: &mut Progress) {
     let status = match counts {
         Iterations { running: 1.., .. } => Status::Running,
+        // Where children failed is known if there is but one place for it.
+        Iterations { failed: 1.., .. } if body.states.len() == 1 => Status::Failed,
+        Iterations { succeeded: 1.., .. } => Status::Succeeded,
         Iterations { failed: 1.., .. } => Status::Failed,
         Iterations { aborted: 1.., .. } => Status::Aborted,
-        Iterations { succeeded: 1.., .. } => Status::Succeeded,
         _ => return,
     };
     let succeeded = counts.succeeded > 0;
@@ -139,6 +141,35 @@ mod tests {
         let body = outline::read(&json!({"StartAt": "A", "States": states}));
         let found = on_every_way(&body);
         found.into_iter().map(|place| body.states[place].name.clone()).collect()
+    }
+
+    /// The statuses of the states in a Distributed Map whose run has these counts.
+    fn told(states: Value, counts: Iterations) -> Vec<Status> {
+        let body = outline::read(&json!({"StartAt": "A", "States": states}));
+        let mut progress = Progress::default();
+        within(&body, counts, &mut progress);
+        body.states.iter().map(|state| progress.state(&state.id).status).collect()
+    }
+
+    #[test]
+    fn a_failure_is_told_where_it_must_have_been() {
+        let one = json!({"A": {"Type": "Pass", "End": true}});
+        let two = json!({"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "End": true}});
+        let counts = |succeeded, failed, running| Iterations {
+            total: succeeded + failed + running,
+            succeeded,
+            failed,
+            running,
+            aborted: 0,
+        };
+        use Status::{Failed, NotReached, Running, Succeeded};
+        assert_eq!(told(one.clone(), counts(39, 1, 0)), [Failed]);
+        assert_eq!(told(two.clone(), counts(39, 1, 0)), [Succeeded, Succeeded]);
+        assert_eq!(told(two.clone(), counts(0, 2, 0)), [Failed, NotReached]);
+        assert_eq!(told(two.clone(), counts(0, 2, 3)), [Running, NotReached]);
+        assert_eq!(told(two.clone(), counts(5, 2, 3)), [Running, Running]);
+        assert_eq!(told(two, counts(0, 0, 0)), [NotReached, NotReached]);
+        assert_eq!(told(one, counts(4, 0, 0)), [Succeeded]);
     }
 
     #[test]
