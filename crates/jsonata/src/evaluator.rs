@@ -8071,6 +8071,15 @@ impl Evaluator {
                     ));
                 }
 
+                // A comparator that is given is a function (`<af?:a>`); an
+                // undefined one has been dropped on the way here.
+                if args.len() == 2 && evaluated_args.get(1).is_none_or(JValue::is_undefined) {
+                    return Err(EvaluatorError::TypeError(
+                        "T0410: Argument 2 of function \"sort\" does not match function signature"
+                            .to_string(),
+                    ));
+                }
+
                 // Use pre-evaluated first argument (avoid double evaluation)
                 let array_value = &evaluated_args[0];
 
