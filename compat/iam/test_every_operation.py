@@ -1,5 +1,5 @@
 """Every operation of every service here, made from AWS's models: without a signature, with a wrong one, with one of
-yesterday, by somebody without permissions, and by another account's administrator. None is left out."""
+yesterday, with a session that is over, by somebody without permissions, and by another account's administrator. None is left out."""
 
 import base64
 import datetime
@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import re
+import sqlite3
 import urllib.request
 
 import boto3
@@ -34,6 +35,8 @@ MISSING = {"json": {"MissingAuthenticationTokenException"}, "query": {"MissingAu
 MISMATCH = {"json": {"InvalidSignatureException"}, "query": {"SignatureDoesNotMatch"},
             "rest-json": {"InvalidSignatureException"}, "rest-xml": {"SignatureDoesNotMatch"}}
 LATE = {**MISMATCH, "rest-xml": {"RequestTimeTooSkewed"}}
+EXPIRED = {"json": {"ExpiredTokenException"}, "query": {"ExpiredToken"}, "rest-json": {"ExpiredTokenException"},
+           "rest-xml": {"ExpiredToken"}}
 DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
 
 
@@ -153,12 +156,12 @@ def requests(client):
         yield method, name, model.resolved_protocol, value("", shape, client.meta.service_model.service_name) if shape else {}
 
 
-def client(server, service, key=("x", "x"), **config):
+def client(server, service, key=("x", "x"), token=None, **config):
     config = Config(parameter_validation=False, inject_host_prefix=False, retries={"max_attempts": 0}, read_timeout=60,
                     s3={"addressing_style": "path"}, **config)
     return boto3.session.Session().client(
         service, endpoint_url=server.url, region_name="us-east-1", config=config,
-        aws_access_key_id=key[0], aws_secret_access_key=key[1])
+        aws_access_key_id=key[0], aws_secret_access_key=key[1], aws_session_token=token)
 
 
 def answer(client, method, given):
@@ -185,7 +188,7 @@ def check(server, services, key, expected, **config):
                 # The client itself does not let it out.
                 wrong.append((service, name, repr(error)))
                 continue
-            heads = name.startswith("Head") and code == "AccessDenied"
+            heads = name.startswith("Head") and code in ("AccessDenied", "RequestTimeTooSkewed")
             if got is not None or code not in expected[protocol] and not heads:
                 wrong.append((service, name, code or "was answered"))
     assert not wrong, f"{len(wrong)} of {seen}\n" + "\n".join(map(str, wrong))
@@ -204,6 +207,25 @@ def test_with_a_signature_of_an_hour_ago(server, services, monkeypatch):
     then = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None) - datetime.timedelta(hours=1)
     monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *_, **__: then)
     check(server, services, server.key, LATE)
+
+
+def test_with_a_session_whose_time_is_over(server, services):
+    session = server.admin("sts").get_session_token(DurationSeconds=900)["Credentials"]
+    # Nobody waits that long here: its end is put into the past.
+    server.stop()
+    database = sqlite3.connect(server.data / "stepwell.db")
+    with database:
+        found = database.execute("SELECT value FROM record WHERE key = ?", (session["AccessKeyId"],)).fetchone()
+        stored = json.loads(found[0])
+        stored["expires_at"] -= 901_000
+        changed = database.execute("UPDATE record SET value = ? WHERE key = ?",
+                                   (json.dumps(stored).encode(), session["AccessKeyId"]))
+        assert changed.rowcount == 1
+    database.close()
+    administrator = server.key
+    server.start().key = administrator
+    key = session["AccessKeyId"], session["SecretAccessKey"]
+    check(server, services, key, EXPIRED, token=session["SessionToken"])
 
 
 def test_without_permissions(server, services, hidden):

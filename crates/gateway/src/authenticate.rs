@@ -40,7 +40,7 @@ pub(crate) async fn sender(
     host_region: Option<&str>,
 ) -> Result<Sender, Refused> {
     let caller = caller(scope, host_region, &gateway.settings);
-    let unproven = |caller| Ok(Sender { caller, proof: None, signed_for: None });
+    let unproven = |caller| Ok(Sender::unproven(caller));
     if !gateway.door.may_ask_proof() {
         return unproven(caller);
     }
@@ -72,6 +72,11 @@ pub(crate) async fn sender(
 }
 
 impl Sender {
+    /// Somebody who need not prove who they are.
+    pub(crate) fn unproven(caller: Caller) -> Sender {
+        Sender { caller, proof: None, signed_for: None }
+    }
+
     /// Holds the signature to the service that is asked.
     ///
     /// # Errors

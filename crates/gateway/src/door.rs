@@ -90,6 +90,11 @@ pub trait Door: Send + Sync + 'static {
         Box::pin(async { Err(no_provider()) })
     }
 
+    /// Whether somebody who did not sign might be let into a bucket.
+    fn may_be_open<'a>(&'a self, _bucket: &'a str) -> BoxFuture<'a, Result<bool, Error>> {
+        Box::pin(async { Ok(false) })
+    }
+
     /// What an access key stands for; none for one that nobody has.
     fn identity<'a>(
         &'a self,
@@ -174,6 +179,10 @@ impl Door for Context {
 
     fn sign_in<'a>(&'a self, region: &'a str, input: Input) -> BoxFuture<'a, Result<Value, Error>> {
         Box::pin(sign_in::sign_in(self, region, input))
+    }
+
+    fn may_be_open<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<bool, Error>> {
+        Box::pin(self.iam.may_be_open(self, bucket))
     }
 
     fn identity<'a>(

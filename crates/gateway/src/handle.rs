@@ -9,6 +9,7 @@ use models::validate::{error_code, validate_within};
 use models::{Operation, Service, task};
 use serde_json::Value;
 use services::audit::{Tls, Wire};
+use services::s3::bucket_of_host;
 use services::{Caller, Error, Input, Output};
 use tokio_util::sync::CancellationToken;
 
@@ -151,6 +152,13 @@ async fn dispatch(
     };
     let meaning = identify::identify(&shown);
     if let Meaning::Objects = meaning {
+        let sender = match sender {
+            Err(why) if why.is_missing() => {
+                let nobody = anonymous(&scope, host_region, &gateway.settings);
+                unsigned(gateway, nobody, host, uri.path()).await.map_or(Err(why), Ok)
+            }
+            sender => sender,
+        };
         request.extensions_mut().insert(wire);
         return objects(gateway, peer, request, sender, request_id).await;
     }
@@ -476,6 +484,22 @@ async fn call(
     called.await.unwrap_or_else(|_| {
         Err(Error::internal("the operation ended unexpectedly; the server's log says where"))
     })
+}
+
+/// Whoever asks without a signature for what may be open to everybody.
+async fn unsigned(
+    gateway: &Gateway,
+    nobody: Caller,
+    host: Option<&str>,
+    path: &str,
+) -> Option<Sender> {
+    let of_path = || path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let bucket = match host.and_then(bucket_of_host) {
+        Some(Some(bucket)) => bucket.to_owned(),
+        _ => percent_encoding::percent_decode_str(of_path()).decode_utf8_lossy().into_owned(),
+    };
+    let may = gateway.door.may_be_open(&bucket).await.unwrap_or_default();
+    may.then(|| Sender::unproven(nobody))
 }
 
 async fn objects(

@@ -226,6 +226,9 @@ given! {
     }
     Delete { objects quiet }
     ObjectIdentifier { e_tag key version_id }
+    PublicAccessBlockConfiguration {
+        block_public_acls block_public_policy ignore_public_acls restrict_public_buckets
+    }
     Tag { key value }
     Tagging { tag_set }
 }
@@ -278,6 +281,7 @@ told! {
         checksum_crc32 checksum_crc32c checksum_crc64nvme checksum_sha1 checksum_sha256 e_tag
         last_modified part_number size
     }
+    PolicyStatus { is_public }
     PublicAccessBlockConfiguration {
         block_public_acls block_public_policy ignore_public_acls restrict_public_buckets
     }

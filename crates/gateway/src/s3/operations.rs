@@ -113,6 +113,14 @@ operations! {
     DeleteBucketInput [] { bucket expected_bucket_owner }
     DeleteBucketOutput [] {}
 
+    delete_bucket_policy "DeleteBucketPolicy"
+    DeleteBucketPolicyInput [] { bucket expected_bucket_owner }
+    DeleteBucketPolicyOutput [] {}
+
+    delete_public_access_block "DeletePublicAccessBlock"
+    DeletePublicAccessBlockInput [] { bucket expected_bucket_owner }
+    DeletePublicAccessBlockOutput [] {}
+
     delete_bucket_tagging "DeleteBucketTagging"
     DeleteBucketTaggingInput [] { bucket expected_bucket_owner }
     DeleteBucketTaggingOutput [] {}
@@ -167,11 +175,11 @@ operations! {
 
     get_bucket_policy "GetBucketPolicy"
     GetBucketPolicyInput [] { bucket expected_bucket_owner }
-    GetBucketPolicyOutput [] {}
+    GetBucketPolicyOutput [] { policy }
 
     get_bucket_policy_status "GetBucketPolicyStatus"
     GetBucketPolicyStatusInput [] { bucket expected_bucket_owner }
-    GetBucketPolicyStatusOutput [] {}
+    GetBucketPolicyStatusOutput [] { policy_status }
 
     get_bucket_replication "GetBucketReplication"
     GetBucketReplicationInput [] { bucket expected_bucket_owner }
@@ -286,6 +294,14 @@ operations! {
         bucket checksum_algorithm checksum_type initiator is_truncated key max_parts
         next_part_number_marker owner part_number_marker parts storage_class upload_id
     }
+
+    put_bucket_policy "PutBucketPolicy"
+    PutBucketPolicyInput [] { bucket confirm_remove_self_bucket_access expected_bucket_owner policy }
+    PutBucketPolicyOutput [] {}
+
+    put_public_access_block "PutPublicAccessBlock"
+    PutPublicAccessBlockInput [] { bucket expected_bucket_owner public_access_block_configuration }
+    PutPublicAccessBlockOutput [] {}
 
     put_bucket_tagging "PutBucketTagging"
     PutBucketTaggingInput [] { bucket expected_bucket_owner tagging }

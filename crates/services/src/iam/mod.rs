@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::operation::operation;
 use crate::record::Table;
-use crate::{Error, Service};
+use crate::{Context, Error, Service};
 
 pub(crate) use access_keys::user_of_key;
 pub use administrator::{GivenKey, administrator};
@@ -219,6 +219,28 @@ pub(crate) struct Tag {
     pub key: String,
     #[serde(default)]
     pub value: String,
+}
+
+/// Whether there is the user or role of an ARN, or the role of a session's.
+pub(crate) async fn is_known(context: &Context, arn: &str) -> Result<bool, Error> {
+    let account = arn.split(':').nth(4).unwrap_or_default();
+    let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
+    let name = resource.rsplit('/').next().unwrap_or_default();
+    Ok(match resource.split('/').next() {
+        Some("user") => USERS
+            .get(context, &key(account, name))
+            .await?
+            .is_some_and(|found| found.value.arn == arn),
+        Some("role") => {
+            let owner = roles::owner(account, arn);
+            roles::known(context, &owner, name).await?.is_some_and(|role| role.arn == arn)
+        }
+        Some("assumed-role") => {
+            let role = resource.split('/').nth(1).unwrap_or_default();
+            roles::known(context, &roles::owner(account, arn), role).await?.is_some()
+        }
+        _ => false,
+    })
 }
 
 fn key(account: &str, name: &str) -> String {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::object::{Tag, whole_seconds};
+use super::public_access::PublicAccess;
 use super::store::{Bucket, Change};
 use super::{error, names, refuse, request, tags};
 use crate::{Caller, Context, Error, Input, Operation, Output};
@@ -53,6 +54,8 @@ async fn create_bucket(context: &Context, caller: &Caller, input: Input) -> Resu
         region: region.clone(),
         created: whole_seconds(context.clock.moment().now),
         tags,
+        policy: None,
+        public_access: PublicAccess::BLOCKED,
     });
     context
         .objects

@@ -6,6 +6,7 @@
 //! local files (`local.rs`).
 
 mod abort_multipart_upload;
+mod bucket_policy;
 mod bucket_tagging;
 mod checksum;
 mod complete_multipart_upload;
@@ -37,6 +38,7 @@ mod object;
 mod object_tagging;
 mod owner;
 mod payload;
+mod public_access;
 mod put_object;
 mod read;
 mod record;
@@ -52,6 +54,7 @@ mod upload_part_copy;
 pub use checksum::{Algorithm, Checksum, Hasher, Kind};
 pub use location::{Location, bucket_of_host};
 pub use object::{Attributes, Object, ObjectPart, Tag};
+pub use public_access::PublicAccess;
 pub use store::{Bucket, ObjectStore, Swept};
 
 use serde::de::DeserializeOwned;
@@ -71,7 +74,9 @@ static OPERATIONS: &[&Operation] = &[
     &create_bucket::OPERATION,
     &create_multipart_upload::OPERATION,
     &delete_bucket::OPERATION,
+    &bucket_policy::DELETE,
     &bucket_tagging::DELETE,
+    &public_access::DELETE,
     &delete_object::OPERATION,
     &object_tagging::DELETE,
     &delete_objects::OPERATION,
@@ -84,8 +89,8 @@ static OPERATIONS: &[&Operation] = &[
     &unconfigured::GET_BUCKET_LOGGING,
     &unconfigured::GET_BUCKET_NOTIFICATION_CONFIGURATION,
     &unconfigured::GET_BUCKET_OWNERSHIP_CONTROLS,
-    &unconfigured::GET_BUCKET_POLICY,
-    &unconfigured::GET_BUCKET_POLICY_STATUS,
+    &bucket_policy::GET,
+    &bucket_policy::STATUS,
     &unconfigured::GET_BUCKET_REPLICATION,
     &unconfigured::GET_BUCKET_REQUEST_PAYMENT,
     &bucket_tagging::GET,
@@ -96,7 +101,7 @@ static OPERATIONS: &[&Operation] = &[
     &get_object_attributes::OPERATION,
     &unconfigured::GET_OBJECT_LOCK_CONFIGURATION,
     &object_tagging::GET,
-    &unconfigured::GET_PUBLIC_ACCESS_BLOCK,
+    &public_access::GET,
     &head_bucket::OPERATION,
     &head_object::OPERATION,
     &list_buckets::OPERATION,
@@ -104,7 +109,9 @@ static OPERATIONS: &[&Operation] = &[
     &list_objects::OPERATION,
     &list_objects_v2::OPERATION,
     &list_parts::OPERATION,
+    &bucket_policy::PUT,
     &bucket_tagging::PUT,
+    &public_access::PUT,
     &put_object::OPERATION,
     &object_tagging::PUT,
     &upload_part::OPERATION,

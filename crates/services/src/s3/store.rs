@@ -12,6 +12,7 @@ use tokio::sync::RwLock;
 use super::condition::WriteCondition;
 use super::files::{Draft, Files};
 use super::object::{Object, Tag};
+use super::public_access::PublicAccess;
 use super::{error, names, record};
 use crate::{Caller, Error};
 
@@ -39,6 +40,16 @@ pub struct Bucket {
     /// Its tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag>,
+    /// Its policy, as given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Whether it may be public.
+    #[serde(default = "blocked")]
+    pub public_access: PublicAccess,
+}
+
+fn blocked() -> PublicAccess {
+    PublicAccess::BLOCKED
 }
 
 /// What a sweep removed.
@@ -165,10 +176,11 @@ impl ObjectStore {
     /// The bucket, if the caller may use it.
     ///
     /// # Errors
-    /// `NoSuchBucket`; `AccessDenied` for another account's.
+    /// `NoSuchBucket`; `AccessDenied` for another account's without a policy. Whether a policy lets the caller
+    /// in, the guard was asked before.
     pub async fn bucket(&self, caller: &Caller, name: &str) -> Result<Bucket, Error> {
         let bucket = self.any_bucket(name).await?.ok_or_else(|| error::no_such_bucket(name))?.0;
-        if bucket.account != caller.account {
+        if bucket.account != caller.account && bucket.policy.is_none() {
             return Err(error::access_denied().with("BucketName", name));
         }
         Ok(bucket)
@@ -189,7 +201,7 @@ impl ObjectStore {
     }
 
     /// The bucket, whosever it is, and its record's version.
-    pub(super) async fn any_bucket(&self, name: &str) -> Result<Option<(Bucket, u64)>, Error> {
+    pub(crate) async fn any_bucket(&self, name: &str) -> Result<Option<(Bucket, u64)>, Error> {
         let found = self.store.record(record::BUCKETS, name).await.map_err(error::of_store)?;
         found
             .map(|row| {

@@ -68,10 +68,6 @@ unconfigured! {
     GET_BUCKET_OWNERSHIP_CONTROLS "GetBucketOwnershipControls" |_| Ok(json!({
         "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
     }));
-    GET_BUCKET_POLICY "GetBucketPolicy"
-        |bucket| none(bucket, "NoSuchBucketPolicy", "The bucket policy does not exist");
-    GET_BUCKET_POLICY_STATUS "GetBucketPolicyStatus"
-        |bucket| none(bucket, "NoSuchBucketPolicy", "The bucket policy does not exist");
     GET_BUCKET_REPLICATION "GetBucketReplication" |bucket| none(
         bucket,
         "ReplicationConfigurationNotFoundError",
@@ -90,14 +86,6 @@ unconfigured! {
         "ObjectLockConfigurationNotFoundError",
         "Object Lock configuration does not exist for this bucket",
     );
-    GET_PUBLIC_ACCESS_BLOCK "GetPublicAccessBlock" |_| Ok(json!({
-        "PublicAccessBlockConfiguration": {
-            "BlockPublicAcls": true,
-            "IgnorePublicAcls": true,
-            "BlockPublicPolicy": true,
-            "RestrictPublicBuckets": true,
-        },
-    }));
 }
 
 fn none(bucket: &Bucket, code: &'static str, message: &str) -> Result<Value, Error> {

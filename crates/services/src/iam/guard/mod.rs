@@ -3,6 +3,7 @@
 //! In `off` nobody is asked. In `advise` nothing is refused: what AWS would have refused is told once in
 //! the log and kept in a file that `stepwell iam report` reads. In `enforce` it is refused in AWS's words.
 
+mod bucket;
 mod denials;
 mod hint;
 mod machine_role;
@@ -23,6 +24,7 @@ use super::policy::{Decision, Keys, Kind, Layer, Outcome, Policies, Principal, R
 use crate::identity::{self, Identities, Identity};
 use crate::{Caller, Context, Error, Origin};
 
+use bucket::Buckets;
 use denials::Denials;
 pub use denials::{Denial, read_denials};
 pub use hint::{hint, statement};
@@ -74,6 +76,7 @@ pub(crate) struct Federated<'a> {
 pub struct Guard {
     settings: GuardSettings,
     subjects: Subjects,
+    buckets: Buckets,
     denials: Denials,
     pub(crate) identities: Identities,
     /// Opens the secrets of access keys.
@@ -89,6 +92,7 @@ impl Guard {
         Ok(Guard {
             settings: settings.into(),
             subjects: Subjects::default(),
+            buckets: Buckets::default(),
             denials: Denials::new(data)?,
             identities: Identities::default(),
             vault: Vault::open(data)?,
@@ -117,6 +121,16 @@ impl Guard {
         operation: &str,
         members: &Value,
     ) -> Result<(), Error> {
+        if service == "s3" {
+            // Others' buckets are open to whom their policies let in, and closed to everybody else, whether or
+            // not anybody is asked what they may.
+            for need in permission::needed(service, operation, caller, members) {
+                if let Some(message) = self.closed(context, caller, &need).await? {
+                    self.denials.tell(context.clock.moment(), caller, &need, &message);
+                    return Err(access_denied(service, message));
+                }
+            }
+        }
         match self.strictest() {
             Mode::Off => Ok(()),
             Mode::Advise => {
@@ -139,9 +153,15 @@ impl Guard {
         operation: &str,
         members: &Value,
     ) -> Result<(), Error> {
-        let needs = permission::needed(service, operation, caller, members);
+        let mut needs = permission::needed(service, operation, caller, members);
         if needs.is_empty() {
             return Ok(());
+        }
+        if service == "s3" {
+            for need in &mut needs {
+                let bucket = self.buckets.of_arn(context, &need.resource).await?;
+                need.owner = bucket.map(|bucket| bucket.account.clone());
+            }
         }
         let identity = identity::of_caller(context, caller).await?;
         if identity.as_ref().is_some_and(|identity| identity.session.own)
@@ -204,12 +224,19 @@ impl Guard {
         keys: &[(&str, &str)],
     ) -> Result<(), String> {
         let mode = self.mode(&caller.account);
+        let keys = keys.iter().map(|(name, value)| (name.to_string(), vec![value.to_string()]));
+        let mut need = Need { keys: keys.collect(), ..Need::new(action, resource) };
+        let closed = self.closed(context, caller, &need).await;
+        if let Some(message) = closed.map_err(|error| error.to_string())? {
+            self.denials.tell(context.clock.moment(), caller, &need, &message);
+            return Err(message);
+        }
         if mode == Mode::Off {
             return Ok(());
         }
-        let keys = keys.iter().map(|(name, value)| (name.to_string(), vec![value.to_string()]));
-        let need = Need { keys: keys.collect(), ..Need::new(action, resource) };
         let asked = async {
+            let bucket = self.buckets.of_arn(context, &need.resource).await?;
+            need.owner = bucket.map(|bucket| bucket.account.clone());
             let subject = self.subjects.of(context, caller).await?;
             self.refusal(context, caller, &subject, None, &need).await
         };
@@ -307,12 +334,66 @@ impl Guard {
         }
     }
 
-    /// To be told when IAM's objects may have changed.
+    /// Whether anybody but its own account might be let into a bucket.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn may_be_open(&self, context: &Context, bucket: &str) -> Result<bool, Error> {
+        let bucket = self.buckets.of(context, bucket).await?;
+        Ok(bucket.is_some_and(|bucket| bucket.policy.is_some() && !bucket.restricted))
+    }
+
+    /// Why a bucket of another account's is closed to the caller, whatever the caller's own account says. One
+    /// without a policy is closed by itself.
+    async fn closed(
+        &self,
+        context: &Context,
+        caller: &Caller,
+        need: &Need,
+    ) -> Result<Option<String>, Error> {
+        let Some(bucket) = self.buckets.of_arn(context, &need.resource).await? else {
+            return Ok(None);
+        };
+        let is_anonymous = caller.arn == ANONYMOUS;
+        let own = bucket.account == caller.account && !is_anonymous;
+        let Some(policy) = bucket.policy.as_ref().filter(|_| !own) else { return Ok(None) };
+        let subject = self.subjects.of(context, caller).await?;
+        let mut keys = Keys::over(&subject.keys);
+        set_keys(&mut keys, context, caller, None, need);
+        let policies = Policies {
+            resource: Some(policy.clone()).filter(|_| !bucket.restricted),
+            resource_must_allow: true,
+            ..Policies::default()
+        };
+        let principal = subject.principal(&caller.arn);
+        let request = Request {
+            principal: &principal,
+            action: &need.action,
+            resource: &need.resource,
+            resource_account: Some(&bucket.account),
+            keys: &keys,
+        };
+        let decision = decide(&request, &policies);
+        Ok(match decision.outcome {
+            Outcome::Allowed | Outcome::ImplicitDeny(Layer::Identity) => None,
+            _ if is_anonymous => Some(NO_ACCESS.to_owned()),
+            _ => Some(decision.refusal(&caller.arn, &need.action, &need.resource)),
+        })
+    }
+
+    /// To be told when IAM's objects, or buckets' policies, may have changed.
     pub(crate) fn changed(&self, service: &str, operation: &str) {
         let reads = ["Get", "List", "Simulate"].iter().any(|word| operation.starts_with(word));
-        if service == "iam" && !reads {
+        if reads {
+            return;
+        }
+        if service == "iam" {
             self.subjects.forget();
             self.identities.forget();
+        }
+        let of_bucket = ["BucketPolicy", "PublicAccessBlock", "CreateBucket", "DeleteBucket"];
+        if service == "s3" && of_bucket.iter().any(|word| operation.ends_with(word)) {
+            self.buckets.forget();
         }
     }
 
@@ -349,8 +430,16 @@ impl Guard {
             }
         }
         let decision = self.decide(context, caller, subject, identity, need).await?;
+        // Nobody can lock an account's root user out of its buckets' policies.
+        let is_own_policy = ["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"]
+            .contains(&&*need.action)
+            && need.owner.as_deref() == Some(&*caller.account);
+        if is_own_policy && caller.arn.ends_with(":root") {
+            return Ok(None);
+        }
         Ok(match decision.outcome {
             Outcome::Allowed => None,
+            _ if caller.arn == ANONYMOUS => Some(NO_ACCESS.to_owned()),
             Outcome::ImplicitDeny(Layer::Resource) if need.action == "iam:PassRole" => {
                 Some("Cross-account pass role is not allowed.".to_owned())
             }
@@ -382,6 +471,11 @@ impl Guard {
             let policies = policies.to_mut();
             policies.resource = subject::trust(context, &need.resource).await?;
             policies.resource_must_allow = true;
+        } else if let Some(bucket) = self.buckets.of_arn(context, &need.resource).await?
+            && bucket.policy.is_some()
+        {
+            let shut = bucket.restricted && bucket.account != caller.account;
+            policies.to_mut().resource = bucket.policy.clone().filter(|_| !shut);
         }
         let mut keys = Keys::over(&subject.keys);
         // Most policies ask none, and every call comes through here.
@@ -415,6 +509,11 @@ impl Guard {
         }
     }
 }
+
+/// Whoever did not sign.
+const ANONYMOUS: &str = "anonymous";
+/// All that they are told.
+const NO_ACCESS: &str = "Access Denied";
 
 /// The keys of a request that are not its principal's alone.
 fn set_keys(

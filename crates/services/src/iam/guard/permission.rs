@@ -22,17 +22,22 @@ pub struct Need {
     pub keys: Vec<(String, Vec<String>)>,
     /// AWS asks for it; we tell, and ask only if the configuration says so.
     pub only_told: bool,
+    /// Whose the resource is, where its ARN does not say so.
+    pub owner: Option<String>,
 }
 
 impl Need {
     /// To do this with that.
     pub fn new(action: impl Into<String>, resource: impl Into<String>) -> Need {
         let (action, resource) = (action.into(), resource.into());
-        Need { action, resource, keys: Vec::new(), only_told: false }
+        Need { action, resource, keys: Vec::new(), only_told: false, owner: None }
     }
 
-    /// The account of the resource, if its ARN has one.
+    /// The account of the resource, if it is known.
     pub fn account(&self) -> Option<&str> {
+        if let Some(owner) = &self.owner {
+            return Some(owner);
+        }
         let account = self.resource.split(':').nth(4)?;
         let digits = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
         digits.then_some(account)
@@ -141,6 +146,8 @@ const RULES: &[Rule] = &[
     rule("s3", "GetBucketReplication", "s3:GetReplicationConfiguration", BUCKET),
     rule("s3", "GetObjectLockConfiguration", "s3:GetBucketObjectLockConfiguration", BUCKET),
     rule("s3", "GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock", BUCKET),
+    rule("s3", "PutPublicAccessBlock", "s3:PutBucketPublicAccessBlock", BUCKET),
+    rule("s3", "DeletePublicAccessBlock", "s3:PutBucketPublicAccessBlock", BUCKET),
 
     rule("logs", "CreateLogGroup", "", LOG_GROUP),
     rule("logs", "DeleteLogGroup", "", LOG_GROUP),

@@ -27,6 +27,7 @@ pub(super) struct Subject {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SubjectKind {
+    Anonymous,
     Root,
     User,
     Role,
@@ -49,6 +50,7 @@ impl Subject {
     pub fn principal(&self, session: &str) -> Principal {
         let account = self.account.clone();
         match self.kind {
+            SubjectKind::Anonymous => Principal::Anonymous,
             SubjectKind::Root => Principal::Root { account },
             SubjectKind::User => Principal::User { account, arn: self.arn.clone() },
             SubjectKind::Role => {
@@ -113,6 +115,11 @@ async fn read(context: &Context, caller: &Caller, who: &str) -> Result<Subject, 
         return of_user(context, &account, who, &name).await;
     }
     let mut keys = Keys::new();
+    if who == super::ANONYMOUS {
+        keys.set("aws:PrincipalType", "Anonymous");
+        let kind = SubjectKind::Anonymous;
+        return Ok(Subject::new((who.to_owned(), account, kind), None, Policies::default(), keys));
+    }
     keys.set("aws:PrincipalArn", who);
     keys.set("aws:PrincipalAccount", &*account);
     keys.set("aws:PrincipalType", "Account");

@@ -151,6 +151,29 @@ impl Condition {
     }
 }
 
+impl Condition {
+    /// Whether it holds a request to values that are told one by one, rather than to patterns, to wide
+    /// networks, or to anything but a value.
+    pub fn is_fixed(&self) -> bool {
+        let Operator { quantifier, test, negated, if_exists } = self.operator;
+        let fixed = |value: &Pattern| match test {
+            Test::Ip => is_narrow(value.source()),
+            Test::String | Test::StringIgnoreCase | Test::StringLike | Test::Arn => {
+                !value.source().contains(['*', '?', '$'])
+            }
+            _ => false,
+        };
+        !negated && !if_exists && quantifier != Quantifier::All && self.values.iter().all(fixed)
+    }
+}
+
+/// Whether a network is no wider than S3 lets one be that is not everybody's.
+fn is_narrow(range: &str) -> bool {
+    let (network, bits) = range.split_once('/').unwrap_or((range, "128"));
+    let least = if network.contains(':') { 32 } else { 8 };
+    bits.parse::<u32>().is_ok_and(|bits| bits >= least)
+}
+
 impl Test {
     fn holds(self, pattern: &Pattern, value: &str, keys: &Keys) -> bool {
         let text = pattern.source();

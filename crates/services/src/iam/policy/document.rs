@@ -120,6 +120,38 @@ impl Statement {
         self.conditions.iter().all(|condition| condition.holds(keys))
     }
 
+    /// Its resources as they are written, and whether they are those it does not speak of; none for a trust
+    /// policy's.
+    pub fn resources(&self) -> Option<(Vec<&str>, bool)> {
+        let listed = self.resources.as_ref()?;
+        Some((listed.patterns.iter().map(Pattern::source).collect(), listed.negated))
+    }
+
+    /// Its actions as they are written, and whether they are those it does not speak of.
+    pub fn actions(&self) -> (Vec<&str>, bool) {
+        (self.actions.patterns.iter().map(Pattern::source).collect(), self.actions.negated)
+    }
+
+    /// The ARNs of users, roles and sessions that it names.
+    pub fn principal_arns(&self) -> impl Iterator<Item = &str> {
+        let named = self.principals.iter().flat_map(|principals| &principals.named);
+        named.filter_map(|name| match name {
+            Name::Arn(arn) => Some(arn.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Whether it names nobody in particular, or only whom it does not speak of.
+    pub(super) fn names_everybody(&self) -> bool {
+        self.principals.as_ref().is_some_and(|principals| {
+            principals.negated || principals.named.contains(&Name::Everyone)
+        })
+    }
+
+    pub(super) fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.conditions.iter()
+    }
+
     /// Whether what the statement says depends on the request's keys.
     pub fn asks_keys(&self) -> bool {
         let listed = self.resources.iter().chain([&self.actions]);

@@ -8,6 +8,7 @@ mod json;
 mod keys;
 mod pattern;
 mod principal;
+mod public;
 
 pub use decide::{Decision, Layer, Matched, Named, Outcome, Policies, Request, decide};
 pub use document::{Document, Effect, Kind, Problem, Statement};

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use remote::Problem;
 use serde_json::{Value, json};
 
+use crate::s3::Location;
 use crate::{Caller, Context, Error, Input, elsewhere};
 
 /// What is held of an object elsewhere at a time. S3 takes parts of 5 MiB and more, 10,000 of them.
@@ -38,6 +39,7 @@ impl Objects {
         if self.are_elsewhere() {
             return self.fetch(bucket, key).await;
         }
+        self.may("s3:GetObject", bucket, key).await?;
         Ok(self.context.objects.open_object(&self.caller, bucket, key).await?.1)
     }
 
@@ -72,6 +74,7 @@ impl Objects {
         if self.are_elsewhere() {
             return self.send(bucket, key, text.as_bytes(), content_type).await;
         }
+        self.may("s3:PutObject", bucket, key).await?;
         let (objects, moment) = (&self.context.objects, self.context.clock.moment());
         let kind = Some(content_type);
         objects.put_bytes(&self.caller, moment, bucket, key, text, kind).await.map(drop)
@@ -88,9 +91,18 @@ impl Objects {
         if self.are_elsewhere() {
             return self.send_file(bucket, key, path, content_type).await;
         }
+        self.may("s3:PutObject", bucket, key).await?;
         let (objects, moment) = (&self.context.objects, self.context.clock.moment());
         let kind = Some(content_type);
         objects.put_file(&self.caller, moment, bucket, key, path, kind).await.map(drop)
+    }
+
+    /// Whether the state machine's role may: objects of ours are reached by no operation that would ask.
+    async fn may(&self, action: &str, bucket: &str, key: &str) -> Result<(), Error> {
+        let object = Location { bucket: bucket.to_owned(), key: key.to_owned() };
+        let arn = object.arn(&self.caller.region);
+        let may = self.context.iam.permits(&self.context, &self.caller, action, &arn, &[]).await;
+        may.map_err(|message| Error::new("AccessDenied", message).with_status(403))
     }
 
     /// Gets an object elsewhere into a file, which goes with its last handle.
