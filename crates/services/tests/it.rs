@@ -45,6 +45,23 @@ struct Step {
 }
 
 #[tokio::test]
+async fn calls_that_the_audit_log_has_no_room_for_are_counted() {
+    const ROOM: u64 = 8192;
+    let mut world = World::without_log(Mode::default(), |settings| settings).await;
+    for _ in 0..ROOM + 8 {
+        world.call(None, "stepfunctions", "ListActivities", Value::Null).await.unwrap();
+    }
+    world.write_log();
+    let asked = serde_json::json!({
+        "LookupAttributes": [{ "AttributeKey": "EventName", "AttributeValue": "EventsLost" }],
+    });
+    let found = world.call(None, "cloudtrail", "LookupEvents", asked).await.unwrap();
+    let [lost] = found["Events"].as_array().unwrap().as_slice() else { panic!("{found}") };
+    let lost: Value = serde_json::from_str(lost["CloudTrailEvent"].as_str().unwrap()).unwrap();
+    assert_eq!(lost["serviceEventDetails"]["eventsLost"], 8);
+}
+
+#[tokio::test]
 async fn scripts() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
     let mut ran = 0;

@@ -56,7 +56,7 @@ pub struct World {
     pub context: Arc<Context>,
     hand: Arc<Hand>,
     background: tokio::task::JoinHandle<()>,
-    log: tokio::task::JoinHandle<()>,
+    log: Option<tokio::task::JoinHandle<()>>,
     _folder: tempfile::TempDir,
 }
 
@@ -73,6 +73,18 @@ impl World {
 
     /// An empty one with settings of its own.
     pub async fn with(mode: Mode, change: impl FnOnce(Settings) -> Settings) -> World {
+        let mut world = World::without_log(mode, change).await;
+        world.write_log();
+        world
+    }
+
+    /// Begins to write the audit log.
+    pub fn write_log(&mut self) {
+        self.log = Some(tokio::spawn(services::audit::write(self.context.clone())));
+    }
+
+    /// One whose audit log nobody writes yet.
+    pub async fn without_log(mode: Mode, change: impl FnOnce(Settings) -> Settings) -> World {
         let folder = tempfile::tempdir().unwrap();
         let store = store::open("memory:").await.unwrap();
         let hand =
@@ -100,8 +112,7 @@ impl World {
         let context = Arc::new(context);
         context.stepfunctions.resume(&context).await.unwrap();
         let background = tokio::spawn(services::stepfunctions::run(context.clone()));
-        let log = tokio::spawn(services::audit::write(context.clone()));
-        World { context, hand, background, log, _folder: folder }
+        World { context, hand, background, log: None, _folder: folder }
     }
 
     /// A client's call; who has no access key acts with the role `stepwell`, or, where refusals are meant,
@@ -160,6 +171,8 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         self.background.abort();
-        self.log.abort();
+        if let Some(log) = &self.log {
+            log.abort();
+        }
     }
 }
