@@ -201,8 +201,8 @@ fn is_of_objects(name: &str) -> bool {
     let of_bucket = ["GetBucketObjectLockConfiguration", "PutBucketObjectLockConfiguration"];
     let others = ["AbortMultipartUpload", "ListMultipartUploadParts"];
     let is = |known: &&str| known.eq_ignore_ascii_case(name);
-    others.iter().any(|known| is(&known))
-        || name.to_ascii_lowercase().contains("object") && !of_bucket.iter().any(|known| is(&known))
+    others.iter().any(|known| is(known))
+        || name.to_ascii_lowercase().contains("object") && !of_bucket.iter().any(|known| is(known))
 }
 
 /// Where refusals are meant, a policy names users and roles that there are.

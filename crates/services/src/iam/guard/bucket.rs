@@ -22,11 +22,14 @@ pub(super) struct Known {
 /// Buckets at hand. More than this many at once are not kept.
 const KEPT_MAX: usize = 10_000;
 
+/// By name: the generation in which it was read, and the bucket if there is one.
+type Kept = HashMap<String, (u64, Option<Arc<Known>>)>;
+
 /// Buckets by name; that there is none of a name is kept, too.
 #[derive(Default)]
 pub(super) struct Buckets {
     generation: AtomicU64,
-    kept: Mutex<HashMap<String, (u64, Option<Arc<Known>>)>>,
+    kept: Mutex<Kept>,
 }
 
 impl Buckets {
