@@ -237,7 +237,7 @@ mod tests {
             (allow("s3:GetObject", "arn:aws:s3:::*"), "Policy has invalid resource"),
             (allow("ec2:RunInstances", own), "Policy has invalid action"),
             (
-                allow("s3:ListBucket", own).replace('*', "k"),
+                allow("s3:ListBucket", "arn:aws:s3:::mine/k"),
                 "Action does not apply to any resource(s) in statement",
             ),
             (
