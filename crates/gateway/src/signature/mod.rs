@@ -124,7 +124,9 @@ pub(crate) const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934c
 
 /// Lower-case hex of the SHA-256 of `bytes`.
 pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
+    let mut text = vec![0; 64];
+    hex::encode_to_slice(Sha256::digest(bytes), &mut text).expect("two digits for a byte");
+    String::from_utf8(text).expect("digits")
 }
 
 /// Temporary credentials come with their token, others without one.
