@@ -200,9 +200,8 @@ fn is_pattern_of(pattern: &str, bucket: &str) -> bool {
 fn is_of_objects(name: &str) -> bool {
     let of_bucket = ["GetBucketObjectLockConfiguration", "PutBucketObjectLockConfiguration"];
     let others = ["AbortMultipartUpload", "ListMultipartUploadParts"];
-    let is = |known: &&str| known.eq_ignore_ascii_case(name);
-    others.iter().any(|known| is(known))
-        || name.to_ascii_lowercase().contains("object") && !of_bucket.iter().any(|known| is(known))
+    let is_one_of = |known: &[&str]| known.iter().any(|known| known.eq_ignore_ascii_case(name));
+    is_one_of(&others) || name.to_ascii_lowercase().contains("object") && !is_one_of(&of_bucket)
 }
 
 /// Where refusals are meant, a policy names users and roles that there are.
