@@ -155,7 +155,7 @@ async fn dispatch(
         let sender = match sender {
             Err(why) if why.is_missing() => {
                 let nobody = anonymous(&scope, host_region, &gateway.settings);
-                unsigned(gateway, nobody, host, uri.path()).await.map_or(Err(why), Ok)
+                unsigned(gateway, nobody, host, uri.path()).await.ok_or(why)
             }
             sender => sender,
         };
