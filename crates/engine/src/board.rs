@@ -132,6 +132,11 @@ impl Board {
         Doubt { board: self, execution, certain: false }
     }
 
+    /// Whether a commit of the execution may still be on its way, or may have been written.
+    pub(crate) fn is_in_doubt(&self, execution: ExecutionKey) -> bool {
+        self.lock().in_doubt.contains_key(&execution)
+    }
+
     /// A worker could not do it; another may from that time on.
     pub(crate) fn give_back(&self, lease: Lease, at: Timestamp) {
         self.lock().give_back(lease, at);

@@ -184,6 +184,11 @@ impl Engine {
         key: ExecutionKey,
         ended_too: bool,
     ) -> Result<Option<Box<Live>>, EngineError> {
+        if self.board.is_in_doubt(key) {
+            // Behind this, what somebody began to write and did not wait for can be read. A copy without it
+            // would stay until it wants to write something itself.
+            self.store.commit(Batch::default()).await?;
+        }
         let Some(row) = self.store.execution(key).await? else { return Ok(None) };
         if !row.open && !ended_too {
             return Ok(None);

@@ -36,6 +36,8 @@ struct State {
     next: u64,
     /// The disk is full for so many batches.
     full: u32,
+    /// Commits take a while.
+    slow: bool,
     /// Executions of which something was written.
     touched: BTreeSet<ExecutionKey>,
 }
@@ -71,6 +73,7 @@ impl FaultyStore {
             answers: HashMap::new(),
             next: 0,
             full: 0,
+            slow: false,
         };
         FaultyStore { state: Mutex::new(state), rows_read: AtomicUsize::new(0) }
     }
@@ -107,6 +110,11 @@ impl FaultyStore {
     /// Executions of which something was written since this was last asked.
     pub fn touched(&self) -> BTreeSet<ExecutionKey> {
         std::mem::take(&mut self.state.lock().unwrap().touched)
+    }
+
+    /// From now on a commit is not written when it is first polled, or is again.
+    pub fn be_slow(&self, slow: bool) {
+        self.state.lock().unwrap().slow = slow;
     }
 
     pub fn stop_faults(&self) {
@@ -273,6 +281,9 @@ fn open(folder: &Path) -> Arc<dyn Store> {
 impl Store for FaultyStore {
     async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         let ticket = self.enqueue(batch);
+        if self.state.lock().unwrap().slow {
+            Yield(false).await;
+        }
         self.delay().await;
         self.write_until(ticket);
         self.delay().await;

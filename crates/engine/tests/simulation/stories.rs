@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use asl::{EventKind, Failure, Moment, Status, TaskId, Timestamp, Trigger};
 use engine::{Engine, EngineError, Lease};
+use futures::FutureExt as _;
 use serde_json::json;
 use store::{Batch, Expect, RecordWrite, Store, StoreError};
 
+use crate::faults::FaultyStore;
 use crate::world::new_execution;
 
 pub const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -20,6 +22,9 @@ pub const WAIT: &str =
 const ACTIVITY_ARN: &str = "arn:aws:states:us-east-1:000000000000:activity:a";
 const ACTIVITY: &str = r#"{"StartAt": "A", "States": {"A": {"Type": "Task",
     "Resource": "arn:aws:states:us-east-1:000000000000:activity:a", "End": true}}}"#;
+const TWO_ACTIVITIES: &str = r#"{"StartAt": "A", "States": {
+    "A": {"Type": "Task", "Resource": "arn:aws:states:us-east-1:000000000000:activity:a", "Next": "B"},
+    "B": {"Type": "Task", "Resource": "arn:aws:states:us-east-1:000000000000:activity:a", "End": true}}}"#;
 
 pub async fn memory() -> (Engine, Arc<dyn Store>) {
     let store = store::open("memory:").await.unwrap();
@@ -209,6 +214,23 @@ async fn an_activitys_task_goes_to_one_who_polls() {
         matches!(&event.kind, EventKind::TaskStarted { worker, .. } if worker.as_deref() == Some("w"))
     });
     assert!(started);
+}
+
+#[tokio::test]
+async fn what_nobody_waited_to_see_written_is_not_overlooked() {
+    let store = Arc::new(FaultyStore::new(store::open("memory:").await.unwrap(), 0, false));
+    let engine = Engine::open(store.clone()).await.unwrap();
+    let poll = async || engine.poll_activity(ACTIVITY_ARN, None, at(1)).await.unwrap();
+    let key = start(&engine, "a", TWO_ACTIVITIES).await;
+    let first = poll().await.unwrap().task.task;
+    store.be_slow(true);
+    let answer = engine.submit(key, vec![succeeded(first)], Batch::default(), at(2));
+    assert!(answer.now_or_never().is_none(), "it is on its way");
+    store.be_slow(false);
+    assert!(!engine.awaits(key, first).await.unwrap());
+    assert!(leases(&engine, 9).await.is_empty());
+    let second = poll().await.unwrap().task;
+    assert_eq!(second.state.as_ref(), "B");
 }
 
 #[tokio::test]
