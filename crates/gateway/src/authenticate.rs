@@ -68,7 +68,7 @@ pub(crate) async fn sender(
     let identity = identity.ok_or_else(unknown)?;
     let proof = claim.proof(&head, &identity, now)?;
     let caller = identity.caller(&caller.region);
-    Ok(Sender { caller, proof: Some(proof), signed_for: Some(claim.service) })
+    Ok(Sender { caller, proof: Some(proof), signed_for: Some(claim.service().to_owned()) })
 }
 
 impl Sender {

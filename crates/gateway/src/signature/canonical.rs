@@ -1,5 +1,7 @@
 //! The canonical form of a request: what is signed.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, Method};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
@@ -24,22 +26,34 @@ const RESERVED_IN_PATH: AsciiSet = RESERVED.remove(b'/');
 ///
 /// # Errors
 /// Headers that must be signed and are not, or are signed and not there.
-pub(super) fn requests(head: &Head<'_>, claim: &Claim) -> Result<Vec<String>, Fault> {
-    let headers = headers(head.headers, claim)?;
-    let (query, signed) = (query(head.query), claim.signed_headers.join(";"));
-    let whole = |path: String| format!("{}\n{path}\n{query}\n{headers}\n{signed}", head.method);
-    if claim.service == "s3" {
+pub(super) fn requests(head: &Head<'_>, claim: &Claim<'_>) -> Result<Vec<String>, Fault> {
+    let signed = claim.signed_headers();
+    let query = query(head.query);
+    // What comes behind the path is the same in both.
+    let mut rest = String::with_capacity(512);
+    for part in ["\n", &query, "\n"] {
+        rest.push_str(part);
+    }
+    add_headers(&mut rest, head.headers, &signed)?;
+    rest.push('\n');
+    for (place, name) in signed.iter().enumerate() {
+        rest.push_str(if place > 0 { ";" } else { "" });
+        rest.push_str(name);
+    }
+    let whole = |path: &str| [head.method.as_str(), "\n", path, &rest].concat();
+    if claim.service() == "s3" {
         let again = percent_decode_str(head.path).collect::<Vec<u8>>();
         let again = percent_encode(&again, &RESERVED_IN_PATH).to_string();
-        let mut both = vec![whole(head.path.to_owned())];
+        let mut both = vec![whole(head.path)];
         if again != head.path {
-            both.push(whole(again));
+            both.push(whole(&again));
         }
         return Ok(both);
     }
     // Every service but S3 signs the path without dots and encoded a second time.
-    let path = percent_encode(without_dots(head.path).as_bytes(), &RESERVED_IN_PATH).to_string();
-    Ok(vec![whole(path)])
+    let path = without_dots(head.path);
+    let path: Cow<str> = percent_encode(path.as_bytes(), &RESERVED_IN_PATH).into();
+    Ok(vec![whole(&path)])
 }
 
 fn query(query: &str) -> String {
@@ -59,8 +73,9 @@ fn query(query: &str) -> String {
     pairs.join("&")
 }
 
-fn headers(headers: &HeaderMap, claim: &Claim) -> Result<String, Fault> {
-    let is_signed = |name: &str| claim.signed_headers.iter().any(|signed| signed == name);
+/// A line for each signed header: its values without spaces that mean nothing.
+fn add_headers(lines: &mut String, headers: &HeaderMap, signed: &[&str]) -> Result<(), Fault> {
+    let is_signed = |name: &str| signed.contains(&name);
     if !is_signed("host") {
         return Err(Fault::Incomplete(
             "'Host' must be a 'SignedHeader' in the AWS Authorization.".to_owned(),
@@ -75,19 +90,25 @@ fn headers(headers: &HeaderMap, claim: &Claim) -> Result<String, Fault> {
     if !unsigned.is_empty() {
         return Err(Fault::HeadersNotSigned(unsigned.join(", ")));
     }
-    let mut lines = String::new();
-    for name in &claim.signed_headers {
-        let values: Vec<String> = headers
-            .get_all(name.as_str())
-            .iter()
-            .map(|value| {
-                let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
-                text.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
-            })
-            .collect();
-        lines.push_str(&format!("{name}:{}\n", values.join(",")));
+    for name in signed {
+        lines.push_str(name);
+        let mut between = ':';
+        for value in headers.get_all(*name) {
+            lines.push(between);
+            between = ',';
+            let text = String::from_utf8_lossy(value.as_bytes());
+            for (place, word) in text.split_ascii_whitespace().enumerate() {
+                lines.push_str(if place > 0 { " " } else { "" });
+                lines.push_str(word);
+            }
+        }
+        // One that is not there is as one that is empty.
+        if between == ':' {
+            lines.push(':');
+        }
+        lines.push('\n');
     }
-    Ok(lines)
+    Ok(())
 }
 
 /// A path without empty, `.` and `..` segments.

@@ -1,5 +1,7 @@
 //! What a request claims: out of its `Authorization` header, or out of a presigned URL.
 
+use std::borrow::Cow;
+
 use asl::Timestamp;
 use http::{HeaderMap, header};
 use percent_encoding::percent_decode_str;
@@ -8,20 +10,18 @@ use super::Fault;
 
 /// A signature of version 4, and what it says it covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Claim {
-    pub access_key: String,
-    /// `20261122`
-    pub day: String,
-    pub region: String,
-    pub service: String,
+pub(crate) struct Claim<'a> {
+    /// `AKID/20261122/us-east-1/states/aws4_request`
+    credential: Cow<'a, str>,
     /// `20261122T140000Z`
-    pub date: String,
+    pub date: Cow<'a, str>,
     /// That time.
-    pub signed_at: Timestamp,
-    /// Their names in small letters, sorted.
-    pub signed_headers: Vec<String>,
-    pub signature: Vec<u8>,
-    pub token: Option<String>,
+    signed_at: Timestamp,
+    /// Their names in small letters, with semicolons between.
+    signed_headers: Cow<'a, str>,
+    /// None that it could be: it is not as long.
+    pub signature: Option<[u8; 32]>,
+    pub token: Option<Cow<'a, str>>,
     /// How long a URL holds; none for a signature in a header.
     pub expires_seconds: Option<i64>,
 }
@@ -41,29 +41,26 @@ pub(crate) fn is_signed(headers: &HeaderMap, query: &str) -> bool {
     headers.contains_key(header::AUTHORIZATION) || query.split('&').any(in_query)
 }
 
-impl Claim {
+impl<'a> Claim<'a> {
     /// Reads the claim of a request that [`is_signed`].
     ///
     /// # Errors
     /// What is missing or cannot be read.
-    pub(crate) fn read(headers: &HeaderMap, query: &str) -> Result<Claim, Fault> {
+    pub(crate) fn read(headers: &'a HeaderMap, query: &'a str) -> Result<Claim<'a>, Fault> {
         match headers.get(header::AUTHORIZATION) {
-            Some(text) => Claim::of_header(headers, &String::from_utf8_lossy(text.as_bytes())),
+            Some(text) => match text.to_str() {
+                Ok(text) => Claim::of_header(headers, text),
+                Err(_) => Err(not_a_signature(&String::from_utf8_lossy(text.as_bytes()))),
+            },
             None => Claim::of_query(query),
         }
     }
 
-    fn of_header(headers: &HeaderMap, text: &str) -> Result<Claim, Fault> {
-        let Some(fields) = text.strip_prefix("AWS4-HMAC-SHA256") else {
-            let message = format!(
-                "'{text}' not a valid key=value pair (missing equal-sign) in Authorization header: it must begin with AWS4-HMAC-SHA256."
-            );
-            return Err(Fault::Incomplete(hide_signature(&message)));
-        };
+    fn of_header(headers: &'a HeaderMap, text: &'a str) -> Result<Claim<'a>, Fault> {
+        let fields = text.strip_prefix("AWS4-HMAC-SHA256").ok_or_else(|| not_a_signature(text))?;
         let field = |name: &str| {
-            let find = |part: &str| {
-                part.trim().strip_prefix(name)?.strip_prefix('=').map(|text| text.trim().to_owned())
-            };
+            let find =
+                |part: &'a str| part.trim().strip_prefix(name)?.strip_prefix('=').map(str::trim);
             fields.split([',', ' ']).find_map(find).filter(|text| !text.is_empty()).ok_or_else(
                 || Fault::Incomplete(format!("Authorization header requires '{name}' parameter.")),
             )
@@ -72,22 +69,22 @@ impl Claim {
             (field("Credential")?, field("SignedHeaders")?, field("Signature")?);
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let date = match (text("x-amz-date"), text("date")) {
-            (Some(date), _) => date.to_owned(),
-            (None, Some(date)) => of_http(date).unwrap_or_else(|| date.to_owned()),
+            (Some(date), _) => date.into(),
+            (None, Some(date)) => of_http(date).map_or(date.into(), Cow::from),
             (None, None) => {
                 let message = "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.";
                 return Err(Fault::Incomplete(message.to_owned()));
             }
         };
-        let token = text("x-amz-security-token").map(str::to_owned);
-        Claim::new(&credential, &signed, &signature, date, token, None)
+        let token = text("x-amz-security-token").map(Cow::from);
+        Claim::new(credential.into(), signed.into(), signature, date, token, None)
     }
 
-    fn of_query(query: &str) -> Result<Claim, Fault> {
+    fn of_query(query: &'a str) -> Result<Claim<'a>, Fault> {
         let value = |name: &str| {
             query.split('&').find_map(|pair| {
                 let (known, value) = pair.split_once('=')?;
-                (known == name).then(|| percent_decode_str(value).decode_utf8_lossy().into_owned())
+                (known == name).then(|| percent_decode_str(value).decode_utf8_lossy())
             })
         };
         let wanted = |name: &'static str| {
@@ -109,8 +106,8 @@ impl Claim {
             ));
         }
         Claim::new(
-            &wanted("X-Amz-Credential")?,
-            &wanted("X-Amz-SignedHeaders")?,
+            wanted("X-Amz-Credential")?,
+            wanted("X-Amz-SignedHeaders")?,
             &wanted("X-Amz-Signature")?,
             wanted("X-Amz-Date")?,
             value("X-Amz-Security-Token"),
@@ -119,48 +116,49 @@ impl Claim {
     }
 
     fn new(
-        credential: &str,
-        signed: &str,
+        credential: Cow<'a, str>,
+        signed: Cow<'a, str>,
         signature: &str,
-        date: String,
-        token: Option<String>,
+        date: Cow<'a, str>,
+        token: Option<Cow<'a, str>>,
         expires_seconds: Option<i64>,
-    ) -> Result<Claim, Fault> {
-        let malformed = || {
-            Fault::Incomplete(format!(
-                "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got: {credential}"
-            ))
-        };
+    ) -> Result<Claim<'a>, Fault> {
         // A key's id has no slash; what comes last is always the same.
-        let parts: Vec<&str> = credential.split('/').collect();
-        let [access_key, day, region, service, "aws4_request"] = parts.as_slice() else {
-            return Err(malformed());
+        let slashes = credential.bytes().filter(|byte| *byte == b'/').count();
+        if slashes != 4 || !credential.ends_with("/aws4_request") {
+            return Err(Fault::Incomplete(format!(
+                "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got: {credential}"
+            )));
+        }
+        let is_plain = |byte: u8| !byte.is_ascii_uppercase() && !byte.is_ascii_whitespace();
+        let signed_headers = match signed.bytes().all(is_plain) {
+            true => signed,
+            false => {
+                let names = signed.split(';').map(|name| name.trim().to_ascii_lowercase());
+                Cow::Owned(names.collect::<Vec<_>>().join(";"))
+            }
         };
-        let mut signed_headers: Vec<String> =
-            signed.split(';').map(|name| name.trim().to_ascii_lowercase()).collect();
-        signed_headers.sort();
         let signed_at = time_of(&date).ok_or_else(|| {
             let message = "Date must be in ISO-8601 'basic format'. Got ";
             Fault::Incomplete(format!(
                 "{message}'{date}'. See http://en.wikipedia.org/wiki/ISO_8601"
             ))
         })?;
+        let mut bytes = [0; 32];
+        let signature = hex::decode_to_slice(signature, &mut bytes).is_ok().then_some(bytes);
         let claim = Claim {
-            signed_at,
-            access_key: (*access_key).to_owned(),
-            day: (*day).to_owned(),
-            region: (*region).to_owned(),
-            service: (*service).to_owned(),
+            credential,
             date,
+            signed_at,
             signed_headers,
-            signature: hex::decode(signature).map_err(|_| Fault::Mismatch)?,
+            signature,
             token,
             expires_seconds,
         };
-        if claim.date.get(..8) != Some(&claim.day) {
+        let day = claim.scope().split('/').next().unwrap_or_default();
+        if claim.date.get(..8) != Some(day) {
             return Err(Fault::Scope(format!(
-                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{}' != '{}', from '{}'.",
-                claim.day,
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{day}' != '{}', from '{}'.",
                 &basic(claim.signed_at)[..8],
                 claim.date
             )));
@@ -169,8 +167,20 @@ impl Claim {
     }
 
     /// `20261122/us-east-1/states/aws4_request`
-    pub(super) fn scope(&self) -> String {
-        format!("{}/{}/{}/aws4_request", self.day, self.region, self.service)
+    pub(super) fn scope(&self) -> &str {
+        self.credential.split_once('/').map_or("", |(_, scope)| scope)
+    }
+
+    /// The service that is asked, by the name it is signed with.
+    pub(crate) fn service(&self) -> &str {
+        self.scope().split('/').nth(2).unwrap_or_default()
+    }
+
+    /// Names in small letters, in the order in which they are signed.
+    pub(super) fn signed_headers(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.signed_headers.split(';').collect();
+        names.sort_unstable();
+        names
     }
 
     /// Whether the signature is of our time.
@@ -194,9 +204,24 @@ impl Claim {
 
 /// The time that `20261122T140000Z` says.
 fn time_of(date: &str) -> Option<Timestamp> {
-    let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", date).ok()?;
-    let time = time.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-    Some(Timestamp(time.timestamp().as_millisecond()))
+    let (day, time) = date.strip_suffix('Z')?.split_once('T')?;
+    let digits = [day, time].concat();
+    if day.len() != 8 || time.len() != 6 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    // Every request comes through here; reading by a format takes a microsecond.
+    let number = |from: usize, until: usize| digits[from..until].parse::<i8>().ok();
+    let time = jiff::civil::DateTime::new(
+        digits[..4].parse().ok()?,
+        number(4, 6)?,
+        number(6, 8)?,
+        number(8, 10)?,
+        number(10, 12)?,
+        number(12, 14)?,
+        0,
+    );
+    let time = jiff::tz::TimeZone::UTC.to_timestamp(time.ok()?).ok()?;
+    Some(Timestamp(time.as_millisecond()))
 }
 
 /// `20261122T140000Z`
@@ -209,6 +234,13 @@ pub(super) fn basic(time: Timestamp) -> String {
 fn of_http(date: &str) -> Option<String> {
     let time = jiff::fmt::rfc2822::parse(date).ok()?;
     Some(basic(Timestamp(time.timestamp().as_millisecond())))
+}
+
+fn not_a_signature(text: &str) -> Fault {
+    let message = format!(
+        "'{text}' not a valid key=value pair (missing equal-sign) in Authorization header: it must begin with AWS4-HMAC-SHA256."
+    );
+    Fault::Incomplete(hide_signature(&message))
 }
 
 /// Nothing of a signature goes back into texts that are logged.

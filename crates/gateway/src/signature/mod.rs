@@ -29,15 +29,15 @@ pub(crate) use canonical::Head as RequestHead;
 pub(crate) struct Proof {
     /// Canonical requests without the last line; one of them was signed. S3's paths have two forms.
     canonical: Vec<String>,
-    date: String,
+    /// The date and the scope, a line each.
     scope: String,
     key: SigningKey,
-    signature: Vec<u8>,
+    signature: [u8; 32],
     /// In the URL rather than in a header.
     pub presigned: bool,
 }
 
-impl Claim {
+impl Claim<'_> {
     /// Holds the claim to what is known of its access key.
     ///
     /// # Errors
@@ -51,14 +51,19 @@ impl Claim {
         self.check_time(now)?;
         check_token(self.token.as_deref(), identity, now)?;
         let canonical = canonical::requests(head, self)?;
-        let (scope, signature) = (self.scope(), self.signature.clone());
-        let key = identity.signing_key(&scope, |secret| {
-            let day = hmac(format!("AWS4{secret}").as_bytes(), self.day.as_bytes());
-            let parts = [&*self.region, &*self.service, "aws4_request"];
-            parts.iter().fold(day, |key, part| hmac(&key, part.as_bytes()))
+        let key = identity.signing_key(self.scope(), |secret| {
+            let mut parts = self.scope().split('/');
+            let day = parts.next().unwrap_or_default();
+            let day = hmac(format!("AWS4{secret}").as_bytes(), day.as_bytes());
+            parts.fold(day, |key, part| hmac(&key, part.as_bytes()))
         });
-        let presigned = self.expires_seconds.is_some();
-        Ok(Proof { canonical, date: self.date.clone(), scope, key, signature, presigned })
+        Ok(Proof {
+            canonical,
+            scope: [&self.date, "\n", self.scope()].concat(),
+            key,
+            signature: self.signature.ok_or(Fault::Mismatch)?,
+            presigned: self.expires_seconds.is_some(),
+        })
     }
 }
 
@@ -69,8 +74,12 @@ impl Proof {
     /// [`Fault::Mismatch`].
     pub(crate) fn verify(&self, payload_hash: &str) -> Result<(), Fault> {
         let signed = |canonical: &String| {
-            let hash = sha256_hex(format!("{canonical}\n{payload_hash}").as_bytes());
-            let text = format!("AWS4-HMAC-SHA256\n{}\n{}\n{hash}", self.date, self.scope);
+            let mut request = Sha256::new();
+            for part in [canonical, "\n", payload_hash] {
+                request.update(part);
+            }
+            let hash = hex_of(request.finalize());
+            let text = ["AWS4-HMAC-SHA256\n", &self.scope, "\n", &hash];
             is_signature(&self.key, &text, &self.signature)
         };
         if self.canonical.iter().any(signed) { Ok(()) } else { Err(Fault::Mismatch) }
@@ -80,9 +89,8 @@ impl Proof {
     pub(crate) fn chunks(&self) -> ChunkSignatures {
         ChunkSignatures {
             key: self.key,
-            date: self.date.clone(),
             scope: self.scope.clone(),
-            previous: hex::encode(&self.signature),
+            previous: hex::encode(self.signature),
         }
     }
 }
@@ -91,7 +99,7 @@ impl Proof {
 #[derive(Clone, Debug)]
 pub(crate) struct ChunkSignatures {
     key: SigningKey,
-    date: String,
+    /// The date and the scope, a line each.
     scope: String,
     previous: String,
 }
@@ -110,8 +118,8 @@ impl ChunkSignatures {
     }
 
     fn next(&mut self, kind: &str, between: &str, hash: &str, signature: &str) -> bool {
-        let Self { key, date, scope, previous } = self;
-        let text = format!("{kind}\n{date}\n{scope}\n{previous}\n{between}{hash}");
+        let Self { key, scope, previous } = self;
+        let text = [kind, "\n", scope, "\n", previous, "\n", between, hash];
         let Ok(given) = hex::decode(signature) else { return false };
         let fits = is_signature(key, &text, &given);
         signature.clone_into(&mut self.previous);
@@ -124,8 +132,12 @@ pub(crate) const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934c
 
 /// Lower-case hex of the SHA-256 of `bytes`.
 pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
+    hex_of(Sha256::digest(bytes))
+}
+
+fn hex_of(hash: sha2::digest::Output<Sha256>) -> String {
     let mut text = vec![0; 64];
-    hex::encode_to_slice(Sha256::digest(bytes), &mut text).expect("two digits for a byte");
+    hex::encode_to_slice(hash, &mut text).expect("two digits for a byte");
     String::from_utf8(text).expect("digits")
 }
 
@@ -148,9 +160,11 @@ pub(crate) fn same(known: &str, given: &str) -> bool {
 }
 
 /// In constant time.
-fn is_signature(key: &[u8], text: &str, signature: &[u8]) -> bool {
+fn is_signature(key: &[u8], text: &[&str], signature: &[u8]) -> bool {
     let mut mac = mac(key);
-    mac.update(text.as_bytes());
+    for part in text {
+        mac.update(part.as_bytes());
+    }
     mac.verify_slice(signature).is_ok()
 }
 
