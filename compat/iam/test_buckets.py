@@ -10,7 +10,7 @@ import botocore
 import botocore.exceptions
 import pytest
 from botocore.config import Config
-from enforcing import server  # noqa: F401 - a fixture
+from enforcing import Enforcing, server  # noqa: F401 - a fixture
 
 
 def get(server, path, **headers):  # noqa: F811
@@ -80,3 +80,99 @@ def test_a_user_is_let_in_by_the_bucket_alone(server):  # noqa: F811
     with pytest.raises(botocore.exceptions.ClientError) as refused:
         s3.put_bucket_policy(Bucket="shared", Policy=allow("*", "s3:GetObject", "arn:aws:s3:::another/*"))
     assert refused.value.response["Error"]["Code"] == "MalformedPolicy"
+
+
+def denying(bucket, condition, action="s3:*"):
+    return json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Deny", "Principal": "*", "Action": action, "Condition": condition,
+         "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]}]})
+
+
+def code(call):
+    try:
+        call()
+    except botocore.exceptions.ClientError as error:
+        return error.response["Error"]["Code"]
+    return "done"
+
+
+def test_a_policy_sees_where_a_request_comes_from_and_what_it_says(server):  # noqa: F811
+    root = server.admin("s3")
+    root.create_bucket(Bucket="narrow")
+    s3 = server.client("s3", server.user("narrowed", "AmazonS3FullAccess"), user_agent="teller/1.0")
+    put = lambda key="k", **more: code(lambda: s3.put_object(Bucket="narrow", Key=key, Body=b"1", **more))
+    for condition, outcome in [
+        ({"Bool": {"aws:SecureTransport": "false"}}, "AccessDenied"),
+        ({"Bool": {"aws:SecureTransport": "true"}}, "done"),
+        ({"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, "AccessDenied"),
+        ({"NotIpAddress": {"aws:SourceIp": ["10.0.0.0/8", "127.0.0.0/8"]}}, "done"),
+        ({"IpAddress": {"aws:SourceIp": "127.0.0.1"}}, "AccessDenied"),
+        ({"StringNotLike": {"aws:UserAgent": "teller/*"}}, "done"),
+        ({"StringLike": {"aws:UserAgent": "teller/*"}}, "AccessDenied"),
+        ({"StringEquals": {"aws:username": "narrowed"}}, "AccessDenied"),
+        ({"StringNotEquals": {"aws:username": "narrowed"}}, "done"),
+        ({"StringNotEquals": {"aws:PrincipalType": "User"}}, "done"),
+        ({"StringNotEquals": {"aws:PrincipalAccount": "000000000000"}}, "done"),
+        ({"StringNotEquals": {"aws:ResourceAccount": "000000000000"}}, "done"),
+        ({"StringNotEquals": {"s3:ResourceAccount": "000000000000"}}, "done"),
+        ({"StringNotEquals": {"aws:RequestedRegion": "us-east-1"}}, "done"),
+        ({"Bool": {"aws:ViaAWSService": "false"}}, "AccessDenied"),
+        ({"DateLessThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}, "done"),
+        ({"NumericGreaterThan": {"aws:EpochTime": "1577836800"}}, "AccessDenied"),
+        ({"Null": {"aws:TokenIssueTime": "false"}}, "done"),
+    ]:
+        root.put_bucket_policy(Bucket="narrow", Policy=denying("narrow", condition))
+        assert put() == outcome, condition
+    root.put_bucket_policy(Bucket="narrow", Policy=denying("narrow", {"StringNotEquals": {"s3:x-amz-acl": "bucket-owner-full-control"}}, "s3:PutObject"))
+    assert put() == "AccessDenied"
+    assert put(ACL="bucket-owner-full-control") != "AccessDenied"
+    root.put_bucket_policy(Bucket="narrow", Policy=denying("narrow", {"StringEquals": {"s3:x-amz-storage-class": "GLACIER"}}, "s3:PutObject"))
+    assert (put(), put(StorageClass="GLACIER")) == ("done", "AccessDenied")
+    root.put_bucket_policy(Bucket="narrow", Policy=denying("narrow", {"StringNotLike": {"s3:prefix": "mine/*"}}, "s3:ListBucket"))
+    listed = lambda **more: code(lambda: s3.list_objects_v2(Bucket="narrow", **more))
+    assert (listed(), listed(Prefix="mine/")) == ("AccessDenied", "done")
+    root.put_bucket_policy(Bucket="narrow", Policy=denying("narrow", {"NumericGreaterThan": {"s3:max-keys": "10"}}, "s3:ListBucket"))
+    assert (listed(MaxKeys=11), listed(MaxKeys=10)) == ("AccessDenied", "done")
+    root.delete_bucket_policy(Bucket="narrow")
+
+
+def test_a_role_sees_its_session(server):  # noqa: F811
+    iam, sts = server.admin("iam"), server.client("sts", server.user("taker", "AdministratorAccess"))
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000000:user/taker"}, "Action": "sts:AssumeRole"}]})
+    role = iam.create_role(RoleName="seen", AssumeRolePolicyDocument=trust, Tags=[{"Key": "team", "Value": "blue"}])["Role"]
+    session = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="s")["Credentials"]
+    s3 = server.client("s3", (session["AccessKeyId"], session["SecretAccessKey"]), session["SessionToken"])
+    for condition, outcome in [
+        ({"StringEquals": {"aws:userid": f"{role['RoleId']}:s"}}, "done"),
+        ({"StringEquals": {"aws:userid": role["RoleId"]}}, "AccessDenied"),
+        ({"StringLike": {"aws:userid": f"{role['RoleId']}:*"}}, "done"),
+        ({"StringEquals": {"aws:PrincipalTag/team": "blue"}}, "done"),
+        ({"StringEquals": {"aws:PrincipalTag/team": "red"}}, "AccessDenied"),
+        ({"DateGreaterThan": {"aws:TokenIssueTime": "2020-01-01T00:00:00Z"}}, "done"),
+        ({"Bool": {"aws:MultiFactorAuthPresent": "true"}}, "AccessDenied"),
+        ({"Bool": {"aws:MultiFactorAuthPresent": "false"}}, "done"),
+        ({"IpAddress": {"aws:SourceIp": "127.0.0.1/32"}}, "done"),
+        ({"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}, "AccessDenied"),
+    ]:
+        policy = {"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*", "Condition": condition}]}
+        iam.put_role_policy(RoleName="seen", PolicyName="only", PolicyDocument=json.dumps(policy))
+        assert code(s3.list_buckets) == outcome, condition
+
+
+def test_encrypted_requests_are_told_from_others(tmp_path):
+    server = Enforcing(tmp_path / "data", ["--iam", "enforce", "--tls", "generate"], scheme="https").start()
+    try:
+        root = server.admin("s3")
+        root.create_bucket(Bucket="secure")
+        for condition, outcome in [
+            ({"Bool": {"aws:SecureTransport": "false"}}, "done"),
+            ({"Bool": {"aws:SecureTransport": "true"}}, "AccessDenied"),
+            ({"NumericLessThan": {"s3:TlsVersion": "1.2"}}, "done"),
+            ({"NumericGreaterThanEquals": {"s3:TlsVersion": "1.2"}}, "AccessDenied"),
+        ]:
+            root.put_bucket_policy(Bucket="secure", Policy=denying("secure", condition, "s3:ListBucket"))
+            assert code(lambda: root.list_objects_v2(Bucket="secure")) == outcome, condition
+    finally:
+        server.stop()

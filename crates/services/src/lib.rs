@@ -90,7 +90,8 @@ async fn admitted(
         let now = || context.clock.moment().now;
         context.throttle.take(caller, service, operation.name, now)?;
     }
-    context.iam.check(context, caller, service, operation.name, &input.members).await?;
+    let wire = input.wire.as_deref();
+    context.iam.check(context, caller, service, operation.name, &input.members, wire).await?;
     let change = changes::Pending::of(context, service, operation.name, &input.members);
     let answer = (operation.call)(context, caller, input).await;
     context.iam.changed(service, operation.name);

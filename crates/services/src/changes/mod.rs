@@ -121,7 +121,7 @@ pub async fn subscribe(context: &Context, caller: &Caller) -> Result<Subscriptio
     let caller = identity::resolve(context, caller).await?;
     let (mut services, mut refusal) = (Vec::new(), None);
     for (service, list) in LISTS {
-        match context.iam.check(context, &caller, service, list, &Value::Null).await {
+        match context.iam.check(context, &caller, service, list, &Value::Null, None).await {
             Ok(()) => services.push(service),
             Err(error) => refusal = refusal.or(Some(error)),
         }

@@ -132,17 +132,9 @@ pub(crate) async fn call(
 ) -> Result<Answer, Problem> {
     let context = work.context;
     let name = service.entry.name;
-    let refused = |error: crate::Error| {
-        Problem::Refused(Box::new(Refusal {
-            code: error.code.into_owned(),
-            message: error.message,
-            status: error.status,
-            request_id: None,
-        }))
-    };
     context
         .iam
-        .check(context, &work.caller, name, &operation.name, members)
+        .check(context, &work.caller, name, &operation.name, members, None)
         .await
         .map_err(refused)?;
     let usual = if name == "lambda" { FUNCTION_RUNS } else { ANSWER_COMES };
@@ -158,6 +150,16 @@ pub(crate) async fn call(
     };
     let elsewhere = &context.settings.elsewhere;
     elsewhere.for_task(work, remote::call(&elsewhere.http, endpoint, &call)).await
+}
+
+/// A refusal of ours, as one of the service's.
+pub(crate) fn refused(error: crate::Error) -> Problem {
+    Problem::Refused(Box::new(Refusal {
+        code: error.code.into_owned(),
+        message: error.message,
+        status: error.status,
+        request_id: None,
+    }))
 }
 
 /// Calls an operation of a service that answers elsewhere for the caller of one of ours.

@@ -88,6 +88,12 @@ impl Integration for ApiGateway {
             endpoint.ok_or_else(|| Failed::no_endpoint("apigateway", &work.task.target))?;
         let parameters = Parameters::deserialize(work.parameters())
             .map_err(|error| runtime(error.to_string()))?;
+        let iam = &work.context.iam;
+        let may =
+            iam.check(work.context, &work.caller, "apigateway", "Invoke", work.parameters(), None);
+        may.await.map_err(|refusal| {
+            Failed::new("ApiGateway.403", json!({ "Message": refusal.message }).to_string())
+        })?;
         let request = request(&parameters, endpoint)?;
         let signed = parameters.auth_type != AuthType::NoAuth;
         let response = elsewhere::send_to(work, endpoint, request, signed.then_some("execute-api"));

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::http_exchange::{Exchange, told};
-use super::{Answer, Failed, Integration, Pattern, Work, answer};
+use super::{Answer, Failed, Integration, Pattern, Work, answer, credentials};
 use crate::Error;
 use crate::elsewhere::{self, Connection, OAuth};
 
@@ -39,6 +39,14 @@ struct Parameters {
     request_body: Option<Value>,
     #[serde(default)]
     transform: Transform,
+}
+
+impl Parameters {
+    /// The ARN of the connection that is named.
+    fn connection(&self) -> Option<&str> {
+        let named = self.invocation_config.as_ref().or(self.authentication.as_ref());
+        named.map(|named| named.connection_arn.as_str())
+    }
 }
 
 #[derive(Deserialize)]
@@ -104,7 +112,9 @@ pub(super) async fn invoke(
     }
     let parameters =
         Parameters::deserialize(work.parameters()).map_err(|error| runtime(error.to_string()))?;
+    may_call(work, &parameters).await?;
     let connection = connection(work, &parameters)?;
+    may_use(work, &parameters).await?;
     let mut message = request(work, &parameters, connection)?;
     let authorization = authorize(work, connection, message.headers_mut()).await?;
     let nothing = Connection::default();
@@ -121,6 +131,47 @@ pub(super) async fn invoke(
     })?;
     seen.answered(&protocol, &response);
     answered(&response).map(Answer::Succeeded)
+}
+
+/// Whether the role may call this API at all.
+async fn may_call(work: &Work<'_>, parameters: &Parameters) -> Result<(), Failed> {
+    let Parameters { api_endpoint: endpoint, method, .. } = parameters;
+    let keys = [("states:HTTPEndpoint", endpoint.as_str()), ("states:HTTPMethod", method)];
+    let (context, machine) = (work.context, credentials::machine(work.header));
+    let action = "states:InvokeHTTPEndpoint";
+    let may = context.iam.permits(context, &work.caller, action, machine, &keys).await;
+    may.map_err(|_| {
+        Failed::new(
+            "States.Http.AccessDenied",
+            format!(
+                "AWS Step Functions is not authorized to perform {action} on API Endpoint {endpoint}. \
+                 Ensure that the StateMachine role contains the {action} permission for the given API \
+                 Endpoint"
+            ),
+        )
+    })
+}
+
+/// Whether the role may use the connection, and the secret that EventBridge keeps for it.
+async fn may_use(work: &Work<'_>, parameters: &Parameters) -> Result<(), Failed> {
+    let Some(arn) = parameters.connection() else { return Ok(()) };
+    let secret = secret_of(arn);
+    for (action, resource) in [
+        ("events:RetrieveConnectionCredentials", arn),
+        ("secretsmanager:DescribeSecret", &secret),
+        ("secretsmanager:GetSecretValue", &secret),
+    ] {
+        let may = work.context.iam.permits(work.context, &work.caller, action, resource, &[]).await;
+        may.map_err(|refusal| Failed::new("Events.ConnectionResource.AccessDenied", refusal))?;
+    }
+    Ok(())
+}
+
+/// The ARN of the secret of a connection, with six characters at its end as every secret's has.
+fn secret_of(connection: &str) -> String {
+    let (place, name) = connection.split_once(":connection/").unwrap_or((connection, ""));
+    let place = place.replacen(":events:", ":secretsmanager:", 1);
+    format!("{place}:secret:events!connection/{name}-{}", &credentials::letters(connection)[..6])
 }
 
 /// The headers of a request as AWS tells them: the task's, what authorizes, the connection's, AWS's own.
@@ -155,9 +206,8 @@ fn runtime(cause: impl Into<String>) -> Failed {
 
 /// The connection that a task names.
 fn connection<'a>(work: &'a Work<'_>, parameters: &Parameters) -> Result<&'a Connection, Failed> {
-    let named = parameters.invocation_config.as_ref().or(parameters.authentication.as_ref());
-    let arn = match named {
-        Some(named) => &named.connection_arn,
+    let arn = match parameters.connection() {
+        Some(arn) => arn,
         None => {
             return Err(runtime(
                 "An HTTP task needs a connection: give Authentication or InvocationConfig with a \
@@ -504,6 +554,14 @@ mod tests {
         let expected = "description=Monthly%20subscription&metadata%5Border_details%5D=1";
         assert_eq!(form(&nested, ArrayFormat::Indices).as_deref(), Some(expected));
         assert_eq!(form(&json!("text"), ArrayFormat::Indices), None);
+    }
+
+    #[test]
+    fn a_connection_has_a_secret() {
+        let secret = secret_of("arn:aws:events:us-east-1:123456789012:connection/shop/1-2");
+        let front =
+            "arn:aws:secretsmanager:us-east-1:123456789012:secret:events!connection/shop/1-2-";
+        assert_eq!(secret.strip_prefix(front).map(str::len), Some(6), "{secret}");
     }
 
     #[test]

@@ -32,6 +32,11 @@ pub(crate) struct Begun {
     action: String,
     region: String,
     account: String,
+    /// Whoever asks: the role that began it, as a session. None in records of versions that did not ask roles.
+    #[serde(default)]
+    role: String,
+    #[serde(default)]
+    execution_arn: String,
     /// What tells of it is asked this.
     question: Value,
     /// What ends it is asked this.
@@ -53,9 +58,13 @@ impl Begun {
         Caller {
             account: self.account.clone(),
             region: self.region.clone(),
-            arn: String::new(),
+            arn: self.role.clone(),
             access_key: None,
-            origin: Origin::Service,
+            origin: Origin::Task {
+                execution_arn: self.execution_arn.clone(),
+                token: (self.execution, self.task),
+                sync: false,
+            },
         }
     }
 }
@@ -96,6 +105,8 @@ pub(super) async fn begin(
         action: job.begin.to_owned(),
         region: work.caller.region.clone(),
         account: work.caller.account.clone(),
+        role: work.caller.arn.clone(),
+        execution_arn: work.header.execution_arn.clone(),
         question,
         stop: (job.stops)(asked, begun),
     };
@@ -211,6 +222,11 @@ async fn ask(
     let action = models::task::action(service.service, action).ok_or_else(unknown)?;
     let members = action.input(question).map_err(|_| unknown())?;
     let name = service.service;
+    if !caller.arn.is_empty() {
+        let operation = &action.operation.name;
+        let may = context.iam.check(context, caller, name, operation, &members, None).await;
+        may.map_err(elsewhere::refused)?;
+    }
     let answer = elsewhere::ask(context, caller, name, &action.operation.name, &members).await?;
     Ok(action.output(&answer.members))
 }

@@ -17,6 +17,7 @@
 mod answer;
 mod api_gateway;
 mod aws_sdk;
+pub(crate) mod credentials;
 mod failed;
 mod http;
 mod http_exchange;
@@ -205,7 +206,8 @@ async fn called_once(
         return Err(Failed::not_here(&task.target));
     };
     let integration = find(service).ok_or_else(|| Failed::not_here(&task.target))?;
-    let caller = caller(0, header, task, pattern);
+    credentials::check(context, 0, header, task).await?;
+    let caller = credentials::of_task(0, header, task, pattern);
     // No execution has this task's number, so what it makes must not be found again by it.
     let caller = Caller { origin: Origin::Service, ..caller };
     let work = Work {
@@ -254,7 +256,7 @@ pub async fn cancel(context: &Context, cancelled: &Cancelled) -> Result<(), Erro
     let Some(integration) = find(service) else { return Ok(()) };
     let work = Work {
         context,
-        caller: caller(cancelled.execution, header, task, pattern),
+        caller: credentials::of_task(cancelled.execution, header, task, pattern),
         execution: cancelled.execution,
         header,
         task,
@@ -297,9 +299,10 @@ async fn outcome(context: &Context, lease: &Lease) -> Result<Vec<Trigger>, Faile
         return Err(Failed::not_here(&task.target));
     };
     let integration = find(service).ok_or_else(|| Failed::not_here(&task.target))?;
+    credentials::check(context, lease.execution, &lease.header, task).await?;
     let work = Work {
         context,
-        caller: caller(lease.execution, &lease.header, task, pattern),
+        caller: credentials::of_task(lease.execution, &lease.header, task, pattern),
         execution: lease.execution,
         header: &lease.header,
         task,
@@ -365,40 +368,11 @@ fn resource(target: &TaskTarget) -> Option<(&str, &str, Pattern)> {
     Some((service, action, pattern))
 }
 
-/// The state machine's role as a session of this execution.
-fn caller(key: ExecutionKey, header: &Header, task: &ScheduledTask, pattern: Pattern) -> Caller {
-    let role = task.credentials_role.as_deref().unwrap_or(&header.role_arn);
-    let account = role.split(':').nth(4).filter(|account| !account.is_empty());
-    let account = account.unwrap_or(&header.account).to_owned();
-    let role = role.rsplit('/').next().unwrap_or(role);
-    let session = session_name(&header.execution_arn);
-    let partition = crate::arn::partition(&header.region);
-    Caller {
-        arn: format!("arn:{partition}:sts::{account}:assumed-role/{role}/{session}"),
-        account,
-        region: header.region.clone(),
-        access_key: None,
-        origin: Origin::Task {
-            execution_arn: header.execution_arn.clone(),
-            token: (key, task.task.0),
-            sync: matches!(pattern, Pattern::Sync | Pattern::Sync2),
-        },
-    }
-}
-
 /// A UUID's form of what a task is.
 pub(crate) fn unique_name(execution_arn: &str, task: u64) -> String {
     use sha2::{Digest, Sha256};
     let hash = hex::encode(Sha256::digest(format!("{execution_arn}/{task}").as_bytes()));
     format!("{}-{}-{}-{}-{}", &hash[..8], &hash[8..12], &hash[12..16], &hash[16..20], &hash[20..32])
-}
-
-/// Thirty-two letters that stand for the execution, as AWS names the sessions of its tasks.
-fn session_name(execution_arn: &str) -> String {
-    use sha2::{Digest, Sha256};
-    const LETTERS: &[u8; 52] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    let digest = Sha256::digest(execution_arn.as_bytes());
-    digest.iter().map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])).collect()
 }
 
 #[cfg(test)]
@@ -423,13 +397,5 @@ mod tests {
         assert_eq!(resource(&TaskTarget::Activity { arn: String::new() }), None);
         let function = TaskTarget::Lambda { arn: String::new() };
         assert_eq!(resource(&function), Some(("lambda", "", Pattern::RequestResponse)));
-    }
-
-    #[test]
-    fn a_session_name_is_letters_and_stable() {
-        let name = session_name("arn:aws:states:us-east-1:000000000000:execution:m:e");
-        assert_eq!(name.len(), 32);
-        assert!(name.bytes().all(|byte| byte.is_ascii_alphabetic()));
-        assert_eq!(name, session_name("arn:aws:states:us-east-1:000000000000:execution:m:e"));
     }
 }

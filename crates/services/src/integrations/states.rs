@@ -61,6 +61,14 @@ impl Integration for States {
         }
         let parameters = Parameters::deserialize(work.parameters())
             .map_err(|error| Failed::new("States.Runtime", error.to_string()))?;
+        let asked = json!({
+            "stateMachineArn": parameters.state_machine_arn,
+            "name": parameters.name.clone().unwrap_or_else(|| work.unique_name()),
+        });
+        let iam = &work.context.iam;
+        let may =
+            iam.check(work.context, &work.caller, "stepfunctions", "StartExecution", &asked, None);
+        may.await.map_err(|refusal| refused(work, &refusal))?;
         let end = work.waits_for_job().then(|| at_end(work));
         let trace_header = match parameters.trace_header {
             Some(given) => Some(given),
@@ -87,14 +95,7 @@ impl Integration for States {
                     }
                 })
             }
-            Err(refusal) => {
-                let request_id = moment.dice("request id").uuid();
-                let error = match refusal.code.strip_suffix("Exception") {
-                    Some(name) => format!("StepFunctions.{name}Exception"),
-                    None => format!("StepFunctions.{}Exception", refusal.code),
-                };
-                Err(Failed::optimised(error, "AWSStepFunctions", &refusal, &request_id))
-            }
+            Err(refusal) => Err(refused(work, &refusal)),
         }
     }
 
@@ -116,10 +117,29 @@ impl Integration for States {
         if starter != Some(work.awaiting()) || child.status != Status::Running {
             return Ok(());
         }
+        // As on AWS, an attempt: what may not be ended goes on.
+        let arn = child.header.execution_arn.as_str();
+        let iam = &work.context.iam;
+        if iam.permits(work.context, &work.caller, "states:StopExecution", arn, &[]).await.is_err()
+        {
+            return Ok(());
+        }
         let stopped = Trigger::Stopped { failure: Failure::default() };
         let moment = work.context.clock.moment();
         Ok(work.context.engine.submit(child.key, vec![stopped], Batch::default(), moment).await?)
     }
+}
+
+/// A refusal of StartExecution as the state sees it: what Step Functions' model does not know has one name.
+fn refused(work: &Work<'_>, refusal: &Error) -> Failed {
+    let request_id = work.context.clock.moment().dice("request id").uuid();
+    let known = models::service("stepfunctions").and_then(|model| model.error(&refusal.code));
+    let error = match known {
+        None => "StepFunctions.AWSStepFunctionsException".to_owned(),
+        Some(_) if refusal.code.ends_with("Exception") => format!("StepFunctions.{}", refusal.code),
+        Some(_) => format!("StepFunctions.{}Exception", refusal.code),
+    };
+    Failed::optimised(error, "AWSStepFunctions", refusal, &request_id)
 }
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";

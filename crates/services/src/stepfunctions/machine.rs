@@ -2,7 +2,7 @@
 
 use asl::{Moment, Status};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::{Batch, ExecutionFilter, ExecutionWrite, Expect, Scan};
 
 use super::arn::{self, StatesArn};
@@ -64,6 +64,23 @@ impl Machine {
     pub fn version_arn(&self, number: u64) -> String {
         format!("{}:{number}", self.arn)
     }
+}
+
+/// What a state machine asks of its role, as the members of CreateStateMachine; nothing if there is none.
+pub(crate) async fn role_needs(
+    context: &Context,
+    caller: &Caller,
+    arn: &str,
+) -> Result<Value, Error> {
+    let Ok(parsed) = arn::parse(arn, &["stateMachine"]) else { return Ok(Value::Null) };
+    if !parsed.is_of(caller) {
+        return Ok(Value::Null);
+    }
+    let Some(found) = MACHINES.get(context, &key(caller, parsed.name)).await? else {
+        return Ok(Value::Null);
+    };
+    let Revision { definition, role_arn, logging, .. } = found.value.revision;
+    Ok(json!({ "definition": definition, "roleArn": role_arn, "loggingConfiguration": logging }))
 }
 
 /// The key of a state machine of the caller's.

@@ -48,6 +48,7 @@ pub use account_limits::AccountLimits;
 pub use background::{Background, run};
 pub(crate) use describe_execution::description;
 pub(crate) use lengths::lengths;
+pub(crate) use machine::role_needs;
 pub(crate) use start_execution::{Start, start};
 pub use watch::{Ended, Span, StatusEvent, spans};
 

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use asl::Moment;
 use serde::{Deserialize, Serialize};
 
-use super::hint::hint;
+use super::hint::hint_of;
 use super::permission::Need;
 use crate::{Caller, Origin};
 
@@ -27,6 +27,12 @@ pub struct Denial {
     pub resource: String,
     /// AWS's text, which ends with the reason.
     pub message: String,
+    /// The service that a role was to be handed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed_to: Option<String>,
+    /// The role might be handed on, to others than this service.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub to_others: bool,
     /// The execution it happened in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution_arn: Option<String>,
@@ -153,6 +159,18 @@ impl Denials {
 
     /// Tells a refusal: the file the first time it happens, and for each execution; the log once in a while.
     pub fn tell(&self, moment: Moment, caller: &Caller, need: &Need, message: &str) {
+        self.tell_because(moment, caller, need, message, false);
+    }
+
+    /// As [`Denials::tell`]; `to_others`: the role might be handed on, to other services.
+    pub fn tell_because(
+        &self,
+        moment: Moment,
+        caller: &Caller,
+        need: &Need,
+        message: &str,
+        to_others: bool,
+    ) {
         let time = jiff::Timestamp::from_millisecond(moment.now.0).unwrap_or_default();
         let execution_arn = match &caller.origin {
             Origin::Task { execution_arn, .. } => Some(execution_arn.clone()),
@@ -164,6 +182,8 @@ impl Denials {
             action: need.action.clone(),
             resource: need.resource.clone(),
             message: message.to_owned(),
+            passed_to: need.passed_to().map(str::to_owned),
+            to_others,
             execution_arn,
         };
         let telling = self.told().tell(&denial, moment.now.0);
@@ -171,7 +191,7 @@ impl Denials {
             tracing::info!("IAM: {} more refusals; `stepwell iam report` has them", telling.untold);
         }
         if telling.to_log {
-            match hint(message) {
+            match denial.hint() {
                 Some(hint) => tracing::info!("IAM: {message}. {hint}"),
                 None => tracing::info!("IAM: {message}"),
             }
@@ -210,6 +230,17 @@ fn shortened(denials: Vec<Denial>) -> Vec<Denial> {
 }
 
 impl Denial {
+    /// What would allow it.
+    pub fn hint(&self) -> Option<String> {
+        let hint = hint_of(&self.message, self.passed_to.as_deref())?;
+        match (&self.passed_to, self.to_others) {
+            (Some(service), true) => Some(format!(
+                "A policy allows it on the condition of another iam:PassedToService than {service}. {hint}"
+            )),
+            _ => Some(hint),
+        }
+    }
+
     fn what(&self) -> What {
         (self.principal.clone(), self.action.clone(), self.resource.clone())
     }
@@ -256,6 +287,8 @@ mod tests {
             action: "s3:GetObject".to_owned(),
             resource: resource.to_owned(),
             message: "no".to_owned(),
+            passed_to: None,
+            to_others: false,
             execution_arn: execution.map(str::to_owned),
         }
     }

@@ -5,6 +5,7 @@
 
 mod bucket;
 mod denials;
+mod follow;
 mod hint;
 mod machine_role;
 mod permission;
@@ -21,16 +22,17 @@ use serde_json::{Value, json};
 
 use super::Vault;
 use super::policy::{Decision, Keys, Kind, Layer, Outcome, Policies, Principal, Request, decide};
+use crate::audit::Wire;
 use crate::identity::{self, Identities, Identity};
 use crate::{Caller, Context, Error, Origin};
 
 use bucket::Buckets;
 use denials::Denials;
 pub use denials::{Denial, read_denials};
+pub(super) use follow::of as followed;
 pub use hint::{hint, statement};
-pub(super) use machine_role::managed_rule;
-pub(super) use permission::Need;
-pub(crate) use permission::needed;
+pub(super) use machine_role::{LOG_DELIVERY, managed_rule};
+pub(crate) use permission::{Need, needed};
 use subject::{Subject, Subjects};
 
 /// What becomes of a call that AWS would refuse.
@@ -52,13 +54,31 @@ pub struct GuardSettings {
     pub mode: Mode,
     /// By account.
     pub accounts: BTreeMap<String, Mode>,
-    /// The tag that Step Functions puts on `.sync` jobs needs `sagemaker:AddTags`, as on AWS.
+    /// What AWS documents and the policies of tutorials lack is needed: `sagemaker:AddTags` for the tag that Step
+    /// Functions puts on `.sync` jobs, and what else is only told of ([`Need::only_told`]).
     pub require_add_tags: bool,
 }
 
 impl From<Mode> for GuardSettings {
     fn from(mode: Mode) -> GuardSettings {
         GuardSettings { mode, ..GuardSettings::default() }
+    }
+}
+
+/// Who asks, and how: what policies see of a call beside what it is for.
+#[derive(Clone, Copy)]
+struct Asker<'a> {
+    caller: &'a Caller,
+    /// Whose access key it is.
+    identity: Option<&'a Identity>,
+    /// The request that brought the call.
+    wire: Option<&'a Wire>,
+}
+
+impl<'a> Asker<'a> {
+    /// A role that a service acts with.
+    fn service(caller: &'a Caller) -> Asker<'a> {
+        Asker { caller, identity: None, wire: None }
     }
 }
 
@@ -120,12 +140,14 @@ impl Guard {
         service: &str,
         operation: &str,
         members: &Value,
+        wire: Option<&Wire>,
     ) -> Result<(), Error> {
         if service == "s3" {
+            let asker = Asker { caller, identity: None, wire };
             // Others' buckets are open to whom their policies let in, and closed to everybody else, whether or
             // not anybody is asked what they may.
             for need in permission::needed(service, operation, caller, members) {
-                if let Some(message) = self.closed(context, caller, &need).await? {
+                if let Some(message) = self.closed(context, asker, &need).await? {
                     self.denials.tell(context.clock.moment(), caller, &need, &message);
                     return Err(access_denied(service, message));
                 }
@@ -135,13 +157,13 @@ impl Guard {
             Mode::Off => Ok(()),
             Mode::Advise => {
                 // Where nothing is refused, a check that fails refuses nothing either.
-                let asked = self.ask(context, caller, service, operation, members).await;
+                let asked = self.ask(context, caller, service, operation, members, wire).await;
                 if let Err(error) = asked {
                     tracing::warn!(%error, service, operation, "cannot ask the policies");
                 }
                 Ok(())
             }
-            Mode::Enforce => self.ask(context, caller, service, operation, members).await,
+            Mode::Enforce => self.ask(context, caller, service, operation, members, wire).await,
         }
     }
 
@@ -152,6 +174,7 @@ impl Guard {
         service: &str,
         operation: &str,
         members: &Value,
+        wire: Option<&Wire>,
     ) -> Result<(), Error> {
         let mut needs = permission::needed(service, operation, caller, members);
         if needs.is_empty() {
@@ -167,21 +190,29 @@ impl Guard {
         if identity.as_ref().is_some_and(|identity| identity.session.own)
             && let Some(message) = refusal_of_own_session(service, operation)
         {
-            self.refuse(context, caller, service, &needs[0], message)?;
+            self.denials.tell(context.clock.moment(), caller, &needs[0], &message);
+            if self.mode_of(caller, &needs[0]) == Mode::Enforce {
+                return Err(access_denied(service, message));
+            }
         }
+        needs.extend(follow::needed(service, operation, caller, members, &needs[0]));
         let subject = self.subjects.of(context, caller).await?;
+        let asker = Asker { caller, identity: identity.as_deref(), wire };
         for need in &needs {
             if self.mode_of(caller, need) == Mode::Off {
                 continue;
             }
-            let refusal =
-                self.refusal(context, caller, &subject, identity.as_deref(), need).await?;
-            if let Some(message) = refusal {
-                if need.only_told && !self.settings.require_add_tags {
+            if let Some(message) = self.refusal(context, asker, &subject, need).await? {
+                if !self.is_meant(need) {
                     self.denials.tell(context.clock.moment(), caller, need, &message);
                     continue;
                 }
-                self.refuse(context, caller, service, need, message)?;
+                let moment = context.clock.moment();
+                let to_others = subject.may_pass(need);
+                self.denials.tell_because(moment, caller, need, &message, to_others);
+                if self.mode_of(caller, need) == Mode::Enforce {
+                    return Err(access_denied(service, message));
+                }
             }
         }
         if self.mode(&caller.account) == Mode::Off {
@@ -223,10 +254,24 @@ impl Guard {
         resource: &str,
         keys: &[(&str, &str)],
     ) -> Result<(), String> {
-        let mode = self.mode(&caller.account);
         let keys = keys.iter().map(|(name, value)| (name.to_string(), vec![value.to_string()]));
-        let mut need = Need { keys: keys.collect(), ..Need::new(action, resource) };
-        let closed = self.closed(context, caller, &need).await;
+        let need = Need { keys: keys.collect(), ..Need::new(action, resource) };
+        self.grants(context, caller, need).await
+    }
+
+    /// As [`Guard::permits`], of a permission that may be one that is only told of.
+    ///
+    /// # Errors
+    /// In `enforce`, AWS's text.
+    pub(crate) async fn grants(
+        &self,
+        context: &Context,
+        caller: &Caller,
+        mut need: Need,
+    ) -> Result<(), String> {
+        let mode = self.mode_of(caller, &need);
+        let asker = Asker::service(caller);
+        let closed = self.closed(context, asker, &need).await;
         if let Some(message) = closed.map_err(|error| error.to_string())? {
             self.denials.tell(context.clock.moment(), caller, &need, &message);
             return Err(message);
@@ -238,11 +283,11 @@ impl Guard {
             let bucket = self.buckets.of_arn(context, &need.resource).await?;
             need.owner = bucket.map(|bucket| bucket.account.clone());
             let subject = self.subjects.of(context, caller).await?;
-            self.refusal(context, caller, &subject, None, &need).await
+            self.refusal(context, asker, &subject, &need).await
         };
         let Some(message) = asked.await.map_err(|error| error.to_string())? else { return Ok(()) };
         self.denials.tell(context.clock.moment(), caller, &need, &message);
-        if mode == Mode::Enforce { Err(message) } else { Ok(()) }
+        if mode == Mode::Enforce && self.is_meant(&need) { Err(message) } else { Ok(()) }
     }
 
     /// What AWS would have refused an execution, and what was refused it, each with what would allow it. AWS
@@ -261,7 +306,7 @@ impl Guard {
         let asked = json!({ "executionArn": arn, "includedData": "METADATA_ONLY" });
         crate::call(context, caller, "stepfunctions", "DescribeExecution", asked.into()).await?;
         let told = |denial: Denial| {
-            let hint = hint(&denial.message);
+            let hint = denial.hint();
             let mut shown = json!(denial);
             shown["hint"] = hint.into();
             shown
@@ -348,9 +393,10 @@ impl Guard {
     async fn closed(
         &self,
         context: &Context,
-        caller: &Caller,
+        asker: Asker<'_>,
         need: &Need,
     ) -> Result<Option<String>, Error> {
+        let caller = asker.caller;
         let Some(bucket) = self.buckets.of_arn(context, &need.resource).await? else {
             return Ok(None);
         };
@@ -359,7 +405,9 @@ impl Guard {
         let Some(policy) = bucket.policy.as_ref().filter(|_| !own) else { return Ok(None) };
         let subject = self.subjects.of(context, caller).await?;
         let mut keys = Keys::over(&subject.keys);
-        set_keys(&mut keys, context, caller, None, need);
+        set_keys(&mut keys, context, asker, need);
+        keys.set("aws:ResourceAccount", &*bucket.account);
+        keys.set("s3:ResourceAccount", &*bucket.account);
         let policies = Policies {
             resource: Some(policy.clone()).filter(|_| !bucket.restricted),
             resource_must_allow: true,
@@ -397,6 +445,11 @@ impl Guard {
         }
     }
 
+    /// Whether a refusal is more than told.
+    fn is_meant(&self, need: &Need) -> bool {
+        !need.only_told || self.settings.require_add_tags
+    }
+
     /// The stricter one of the caller's account's and of the resource's.
     fn mode_of(&self, caller: &Caller, need: &Need) -> Mode {
         let own = self.mode(&caller.account);
@@ -406,11 +459,11 @@ impl Guard {
     async fn refusal(
         &self,
         context: &Context,
-        caller: &Caller,
+        asker: Asker<'_>,
         subject: &Subject,
-        identity: Option<&Identity>,
         need: &Need,
     ) -> Result<Option<String>, Error> {
+        let caller = asker.caller;
         let asked = |reason: &str| {
             format!(
                 "User: {} is not authorized to perform: {} on resource: {} because {reason}",
@@ -422,14 +475,14 @@ impl Guard {
         }
         // Whoever has the vault's key is whatever service runs here: `stepwell env --role` hands out the
         // sessions that SageMaker's notebooks have.
-        if need.action == "sts:AssumeRole" && identity.is_some_and(Identity::is_of_vault) {
+        if need.action == "sts:AssumeRole" && asker.identity.is_some_and(Identity::is_of_vault) {
             for service in ["sagemaker", "states", "lambda"] {
                 if subject::trusts(context, &need.resource, service, caller, None).await? {
                     return Ok(None);
                 }
             }
         }
-        let decision = self.decide(context, caller, subject, identity, need).await?;
+        let decision = self.decide(context, asker, subject, need).await?;
         // Nobody can lock an account's root user out of its buckets' policies.
         let is_own_policy = ["s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy"]
             .contains(&&*need.action)
@@ -457,13 +510,15 @@ impl Guard {
     async fn decide(
         &self,
         context: &Context,
-        caller: &Caller,
+        asker: Asker<'_>,
         subject: &Subject,
-        identity: Option<&Identity>,
         need: &Need,
     ) -> Result<Decision, Error> {
+        let caller = asker.caller;
         let mut policies = Cow::Borrowed(&subject.policies);
-        if let Some(session) = identity.and_then(|identity| identity.session.policies.as_ref()) {
+        if let Some(session) =
+            asker.identity.and_then(|identity| identity.session.policies.as_ref())
+        {
             policies.to_mut().session = Some(session.clone());
         }
         const OF_ROLES: [&str; 3] = ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"];
@@ -480,7 +535,7 @@ impl Guard {
         let mut keys = Keys::over(&subject.keys);
         // Most policies ask none, and every call comes through here.
         if subject.asks_keys || matches!(policies, Cow::Owned(_)) {
-            set_keys(&mut keys, context, caller, identity, need);
+            set_keys(&mut keys, context, asker, need);
         }
         let principal = subject.principal(&caller.arn);
         let request = Request {
@@ -492,22 +547,6 @@ impl Guard {
         };
         Ok(decide(&request, &policies))
     }
-
-    /// Refuses, or tells that it would have been refused.
-    fn refuse(
-        &self,
-        context: &Context,
-        caller: &Caller,
-        service: &str,
-        need: &Need,
-        message: String,
-    ) -> Result<(), Error> {
-        self.denials.tell(context.clock.moment(), caller, need, &message);
-        match self.mode_of(caller, need) {
-            Mode::Enforce => Err(access_denied(service, message)),
-            Mode::Off | Mode::Advise => Ok(()),
-        }
-    }
 }
 
 /// Whoever did not sign.
@@ -516,27 +555,67 @@ const ANONYMOUS: &str = "anonymous";
 const NO_ACCESS: &str = "Access Denied";
 
 /// The keys of a request that are not its principal's alone.
-fn set_keys(
-    keys: &mut Keys,
-    context: &Context,
-    caller: &Caller,
-    identity: Option<&Identity>,
-    need: &Need,
-) {
+fn set_keys(keys: &mut Keys, context: &Context, asker: Asker<'_>, need: &Need) {
+    let Asker { caller, identity, wire } = asker;
     keys.set("aws:RequestedRegion", &*caller.region);
     let now = context.clock.moment().now.0;
     keys.set("aws:EpochTime", (now / 1000).to_string());
     if let Ok(time) = jiff::Timestamp::from_millisecond(now / 1000 * 1000) {
         keys.set("aws:CurrentTime", time.to_string());
+        if caller.origin != Origin::Client {
+            // Services take a role's session when they need it.
+            keys.set("aws:TokenIssueTime", time.to_string());
+        }
     }
     if let Origin::Task { execution_arn, .. } = &caller.origin {
         keys.set("aws:SourceArn", &**execution_arn);
     }
+    // Services act with roles here, and nobody's rights are handed from one to the next.
+    keys.set("aws:ViaAWSService", "false");
+    keys.set("aws:PrincipalIsAWSService", "false");
+    if let Some(owner) =
+        need.account().or_else(|| (need.resource != "*").then_some(&*caller.account))
+    {
+        keys.set("aws:ResourceAccount", owner);
+        if need.action.starts_with("s3:") {
+            keys.set("s3:ResourceAccount", owner);
+        }
+    }
+    let session =
+        caller.arn.split_once(":assumed-role/").and_then(|(_, role)| role.split_once('/'));
+    if let (Some((_, session)), Some(role)) = (session, keys.single("aws:userid")) {
+        let id = format!("{role}:{session}");
+        keys.set("aws:userid", id);
+    }
+    if session.is_some() || identity.is_some_and(|identity| identity.token.is_some()) {
+        // Temporary credentials say so, and nobody has a second factor.
+        keys.set("aws:MultiFactorAuthPresent", "false");
+    }
+    set_wire_keys(keys, caller, wire);
     for (name, values) in &need.keys {
         keys.set_all(name, values.clone());
     }
     for (name, values) in identity.into_iter().flat_map(|identity| &identity.session.keys) {
         keys.set_all(name, values.clone());
+    }
+}
+
+/// The keys of the connection that a request came by. Where a service calls there is none: as on AWS it has no
+/// address that a policy would name, and nobody can listen in.
+fn set_wire_keys(keys: &mut Keys, caller: &Caller, wire: Option<&Wire>) {
+    let Some(wire) = wire else {
+        if caller.origin != Origin::Client {
+            keys.set("aws:SecureTransport", "true");
+        }
+        return;
+    };
+    keys.set("aws:SourceIp", wire.address.to_string());
+    keys.set("aws:SecureTransport", wire.tls.is_some().to_string());
+    if let Some(version) = wire.tls.and_then(|tls| tls.version.strip_prefix("TLSv")) {
+        keys.set("s3:TlsVersion", version);
+    }
+    if let Some(agent) = &wire.user_agent {
+        keys.set("aws:UserAgent", &**agent);
     }
 }
 

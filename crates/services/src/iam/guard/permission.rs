@@ -20,7 +20,7 @@ pub struct Need {
     pub resource: String,
     /// Condition keys of this permission alone.
     pub keys: Vec<(String, Vec<String>)>,
-    /// AWS asks for it; we tell, and ask only if the configuration says so.
+    /// AWS asks for it, or documents that it does; we tell, and ask only if the configuration says so.
     pub only_told: bool,
     /// Whose the resource is, where its ARN does not say so.
     pub owner: Option<String>,
@@ -33,6 +33,12 @@ impl Need {
         Need { action, resource, keys: Vec::new(), only_told: false, owner: None }
     }
 
+    /// The service that a role is handed to.
+    pub fn passed_to(&self) -> Option<&str> {
+        let key = self.keys.iter().find(|(key, _)| key == PASSED_TO)?;
+        key.1.first().map(String::as_str)
+    }
+
     /// The account of the resource, if it is known.
     pub fn account(&self) -> Option<&str> {
         if let Some(owner) = &self.owner {
@@ -43,6 +49,9 @@ impl Need {
         digits.then_some(account)
     }
 }
+
+/// The key that says to which service a role is handed.
+pub(super) const PASSED_TO: &str = "iam:PassedToService";
 
 /// What an operation needs that does not follow from its name and request.
 struct Rule {
@@ -224,6 +233,9 @@ pub fn needed(service: &str, operation: &str, caller: &Caller, members: &Value) 
     if FREE.contains(&(service, operation)) {
         return Vec::new();
     }
+    if (service, operation) == ("apigateway", "Invoke") {
+        return of_api(caller, members);
+    }
     let prefix = prefix(service);
     let own = || format!("{prefix}:{operation}");
     let keys = request_keys(service, members);
@@ -263,11 +275,31 @@ pub fn needed(service: &str, operation: &str, caller: &Caller, members: &Value) 
     for (_, _, member, to) in PASSES.iter().filter(|pass| (pass.0, pass.1) == (service, operation))
     {
         for role in texts(members, member) {
-            let keys = vec![("iam:PassedToService".to_owned(), vec![(*to).to_owned()])];
+            let keys = vec![(PASSED_TO.to_owned(), vec![(*to).to_owned()])];
             needs.push(Need { keys, ..Need::new("iam:PassRole", role) });
         }
     }
     needs
+}
+
+/// What a task needs that calls an API behind API Gateway and signs for it.
+fn of_api(caller: &Caller, members: &Value) -> Vec<Need> {
+    let text = |name: &str| members[name].as_str().unwrap_or_default();
+    if matches!(text("AuthType"), "" | "NO_AUTH") {
+        return Vec::new();
+    }
+    let endpoint = text("ApiEndpoint");
+    let host = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
+    let api = host.split(['.', '/', ':']).next().unwrap_or_default();
+    // An API without stages has `$default`.
+    let stage = match text("Stage").trim_matches('/') {
+        "" => "$default",
+        stage => stage,
+    };
+    let path = text("Path").trim_start_matches('/');
+    let resource = format!("{api}/{stage}/{}/{path}", text("Method"));
+    let arn = arn::arn("execute-api", &caller.region, &caller.account, &resource);
+    vec![Need::new("execute-api:Invoke", arn)]
 }
 
 /// The rules of an operation.
@@ -468,7 +500,8 @@ fn request_keys(service: &str, members: &Value) -> Vec<(String, Vec<String>)> {
     }
     let own: &[(&str, &str)] = match service {
         "s3" => {
-            &[("s3:prefix", "Prefix"), ("s3:delimiter", "Delimiter"), ("s3:max-keys", "MaxKeys")]
+            s3_keys(members, &mut keys);
+            &[]
         }
         "iam" => {
             &[("iam:PolicyARN", "PolicyArn"), ("iam:PermissionsBoundary", "PermissionsBoundary")]
@@ -483,6 +516,83 @@ fn request_keys(service: &str, members: &Value) -> Vec<(String, Vec<String>)> {
     };
     for (key, member) in own {
         keys.extend(text(&members[*member]).map(|value| ((*key).to_owned(), vec![value])));
+    }
+    keys
+}
+
+/// S3's own keys: what a request says of how an object is to be kept or found.
+fn s3_keys(members: &Value, keys: &mut Vec<(String, Vec<String>)>) {
+    for (name, value) in members.as_object().into_iter().flatten() {
+        let key = match name.as_str() {
+            "Prefix" => "s3:prefix",
+            "Delimiter" => "s3:delimiter",
+            "MaxKeys" => "s3:max-keys",
+            "VersionId" => "s3:VersionId",
+            "ACL" => "s3:x-amz-acl",
+            "GrantFullControl" => "s3:x-amz-grant-full-control",
+            "GrantRead" => "s3:x-amz-grant-read",
+            "GrantReadACP" => "s3:x-amz-grant-read-acp",
+            "GrantWrite" => "s3:x-amz-grant-write",
+            "GrantWriteACP" => "s3:x-amz-grant-write-acp",
+            "CopySource" => "s3:x-amz-copy-source",
+            "MetadataDirective" => "s3:x-amz-metadata-directive",
+            "StorageClass" => "s3:x-amz-storage-class",
+            "ServerSideEncryption" => "s3:x-amz-server-side-encryption",
+            "SSEKMSKeyId" => "s3:x-amz-server-side-encryption-aws-kms-key-id",
+            "WebsiteRedirectLocation" => "s3:x-amz-website-redirect-location",
+            "ObjectOwnership" => "s3:x-amz-object-ownership",
+            "CreateBucketConfiguration" => {
+                let place = value["LocationConstraint"].as_str().map(str::to_owned);
+                keys.extend(place.map(|place| ("s3:LocationConstraint".to_owned(), vec![place])));
+                continue;
+            }
+            "Tagging" => {
+                keys.extend(object_tags(value));
+                continue;
+            }
+            _ => continue,
+        };
+        let value = match value {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => continue,
+        };
+        keys.push((key.to_owned(), vec![value]));
+    }
+}
+
+/// The tags that a request gives an object: as a form (`a=b&c=d`), or one by one.
+fn object_tags(given: &Value) -> Vec<(String, Vec<String>)> {
+    let tags: Vec<(String, String)> = match given {
+        Value::String(form) => form
+            .split('&')
+            .filter(|tag| !tag.is_empty())
+            .map(|tag| {
+                let plain = |text: &str| {
+                    let spaced = text.replace('+', " ");
+                    percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+                };
+                let (name, value) = tag.split_once('=').unwrap_or((tag, ""));
+                (plain(name), plain(value))
+            })
+            .collect(),
+        given => given["TagSet"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|tag| {
+                let value = tag["Value"].as_str().unwrap_or_default();
+                Some((tag["Key"].as_str()?.to_owned(), value.to_owned()))
+            })
+            .collect(),
+    };
+    let names: Vec<String> = tags.iter().map(|(name, _)| name.clone()).collect();
+    let mut keys: Vec<_> = tags
+        .into_iter()
+        .map(|(name, value)| (format!("s3:RequestObjectTag/{name}"), vec![value]))
+        .collect();
+    if !names.is_empty() {
+        keys.push(("s3:RequestObjectTagKeys".to_owned(), names));
     }
     keys
 }
@@ -577,6 +687,17 @@ mod tests {
                 vec!["iam:CreateRole arn:aws:iam::123456789012:role/r"],
             ),
             (told("sts", "GetCallerIdentity", json!({})), vec![]),
+            (
+                told(
+                    "apigateway",
+                    "Invoke",
+                    json!({ "ApiEndpoint": "id.execute-api.us-east-1.amazonaws.com", "Stage": "prod", "Method": "GET", "Path": "/bills", "AuthType": "IAM_ROLE" }),
+                ),
+                vec![
+                    "execute-api:Invoke arn:aws:execute-api:us-east-1:123456789012:id/prod/GET/bills",
+                ],
+            ),
+            (told("apigateway", "Invoke", json!({ "ApiEndpoint": "id.example" })), vec![]),
         ];
         for (is, wanted) in cases {
             assert_eq!(is, wanted);

@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::compiled;
-use crate::iam::policy::{Keys, Kind, Named, Policies, Principal, Request, Statement, decide};
+use super::permission::{Need, PASSED_TO};
+use crate::iam::policy::{
+    Effect, Keys, Kind, Named, Policies, Principal, Request, Statement, decide,
+};
 use crate::iam::{POLICIES, Role, USERS, groups, key, managed, roles};
 use crate::{Caller, Context, Error};
 
@@ -44,6 +47,16 @@ impl Subject {
         let mut statements = all.flat_map(|policy| &policy.document.statements);
         let asks_keys = statements.any(Statement::asks_keys);
         Subject { arn, account, kind, missing, policies, asks_keys, keys: Arc::new(keys) }
+    }
+
+    /// Whether a statement would let a role be handed on, were it to another service.
+    pub fn may_pass(&self, need: &Need) -> bool {
+        let statements = self.policies.identity.iter().flat_map(|it| &it.document.statements);
+        need.passed_to().is_some()
+            && statements.filter(|statement| statement.effect == Effect::Allow).any(|statement| {
+                statement.speaks_of(&need.action, &need.resource, &self.keys)
+                    && statement.condition_keys().any(|key| key.eq_ignore_ascii_case(PASSED_TO))
+            })
     }
 
     /// The principal of a session with this ARN.

@@ -107,7 +107,7 @@ impl Statement {
     }
 
     /// Whether the statement speaks of the action on the resource, its conditions aside.
-    pub(super) fn speaks_of(&self, action: &str, resource: &str, keys: &Keys) -> bool {
+    pub(in crate::iam) fn speaks_of(&self, action: &str, resource: &str, keys: &Keys) -> bool {
         self.actions.speaks_of(action, keys, Case::Ignored)
             && self
                 .resources

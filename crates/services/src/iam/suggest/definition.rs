@@ -1,6 +1,6 @@
 //! What the states of a definition ask of services, and what executions asked in their place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -12,8 +12,8 @@ pub(super) enum Asked {
     Call(Call),
     /// A call of an HTTP API.
     Http(Http),
-    /// Child executions, by a Distributed Map.
-    Children,
+    /// Child executions, by a Distributed Map; Express ones are not redriven but started again.
+    Children { express: bool },
     /// Actions of S3 on `bucket/key`, by a Distributed Map.
     Objects(Vec<(&'static str, String)>),
 }
@@ -63,7 +63,8 @@ fn walk(machine: &Value, found: &mut Vec<(String, Asked)>) {
             Some("Task") => task(state).into_iter().for_each(push),
             Some("Map") => {
                 if state["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED" {
-                    push(Asked::Children);
+                    let kind = &state["ItemProcessor"]["ProcessorConfig"]["ExecutionType"];
+                    push(Asked::Children { express: kind == "EXPRESS" });
                     push(Asked::Objects(read(&state["ItemReader"])));
                     push(Asked::Objects(written(&state["ResultWriter"])));
                 }
@@ -99,7 +100,7 @@ fn task(state: &Value) -> Option<Asked> {
     let (task, pattern) = task.split_once('.').unwrap_or((task, ""));
     let (service, action) = task.rsplit_once(':')?;
     let members = parameters(state);
-    if (service, action) == ("http", "invoke") {
+    if (service, action) == ("http", "invoke") && role.is_none() {
         let known = |value: &Value| value.as_str().filter(|text| *text != OPEN).map(str::to_owned);
         let connection = ["Authentication", "InvocationConfig"];
         return Some(Asked::Http(Http {
@@ -199,17 +200,26 @@ fn named(service: &str, operation: &str, members: Value) -> Value {
 
 /// What executions handed over in a state's calls: a list for each execution that called.
 pub(super) fn calls(state: &str, histories: &[History]) -> Vec<Vec<Value>> {
+    let parameters = |details: &Value| serde_json::from_str(details["parameters"].as_str()?).ok();
     histories
         .iter()
-        .map(|history| calls_of(state, history))
+        .map(|history| scheduled(state, history).filter_map(parameters).collect::<Vec<_>>())
         .filter(|calls| !calls.is_empty())
         .collect()
 }
 
-fn calls_of(state: &str, history: &History) -> Vec<Value> {
+/// The roles that a state's calls were made with in executions, other than the state machine's.
+pub(super) fn roles(state: &str, histories: &[History]) -> BTreeSet<String> {
+    let all = histories.iter().flat_map(|history| scheduled(state, history));
+    let roles = all.filter_map(|details| details["taskCredentials"]["roleArn"].as_str());
+    roles.map(str::to_owned).collect()
+}
+
+/// What an execution scheduled for a state.
+fn scheduled<'a>(state: &'a str, history: &'a History) -> impl Iterator<Item = &'a Value> {
     let by_id: BTreeMap<u64, &Value> =
         history.iter().filter_map(|event| Some((event["id"].as_u64()?, event))).collect();
-    let is_of_state = |event: &Value| {
+    let is_of_state = move |event: &Value| {
         let mut event = Some(event);
         // The event of a retry comes after those of the attempt before.
         while let Some(seen) = event {
@@ -220,12 +230,7 @@ fn calls_of(state: &str, history: &History) -> Vec<Value> {
         }
         false
     };
-    history
-        .iter()
-        .filter(|event| event["type"] == "TaskScheduled" && is_of_state(event))
-        .filter_map(|event| {
-            let text = event["taskScheduledEventDetails"]["parameters"].as_str()?;
-            serde_json::from_str(text).ok()
-        })
-        .collect()
+    let scheduled = history.iter().filter(|event| event["type"] == "TaskScheduled");
+    let of_state = scheduled.filter(move |event| is_of_state(event));
+    of_state.map(|event| &event["taskScheduledEventDetails"])
 }

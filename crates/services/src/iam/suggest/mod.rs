@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::guard::{Need, managed_rule, needed};
+use super::guard::{LOG_DELIVERY, Need, followed, managed_rule, needed};
 use crate::{Caller, Origin, arn};
 use definition::{Asked, Call, Http};
 
@@ -56,7 +56,7 @@ pub fn policy(machine: &Value, histories: &[History]) -> Value {
         groups.extend(place.permissions(&state, &asked, histories));
     }
     if machine["loggingConfiguration"]["level"].as_str().is_some_and(|level| level != "OFF") {
-        groups.push(LOGGING.iter().map(|action| permission(*action, "*")).collect());
+        groups.push(LOG_DELIVERY.iter().map(|action| permission(*action, "*")).collect());
     }
     if machine["tracingConfiguration"]["enabled"] == true {
         groups.push(TRACING.iter().map(|action| permission(*action, "*")).collect());
@@ -64,38 +64,12 @@ pub fn policy(machine: &Value, histories: &[History]) -> Value {
     json!({ "Version": "2012-10-17", "Statement": statements(&groups) })
 }
 
-/// What delivers an execution's log.
-const LOGGING: &[&str] = &[
-    "logs:CreateLogDelivery",
-    "logs:DeleteLogDelivery",
-    "logs:DescribeLogGroups",
-    "logs:DescribeResourcePolicies",
-    "logs:GetLogDelivery",
-    "logs:ListLogDeliveries",
-    "logs:PutResourcePolicy",
-    "logs:UpdateLogDelivery",
-];
-
 /// What sends an execution's trace.
 const TRACING: &[&str] = &[
     "xray:GetSamplingRules",
     "xray:GetSamplingTargets",
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
-];
-
-/// What must be allowed to follow what a `.sync` state began, and to end it: the operations, and on what.
-/// An empty resource is the one of what was begun.
-#[rustfmt::skip]
-const FOLLOWED: &[(&str, &str, &[&str], &str)] = &[
-    ("sagemaker", "CreateTrainingJob", &["DescribeTrainingJob", "ListTags", "StopTrainingJob"], ""),
-    ("sagemaker", "CreateTransformJob", &["DescribeTransformJob", "ListTags", "StopTransformJob"], ""),
-    ("sagemaker", "CreateProcessingJob", &["DescribeProcessingJob", "ListTags", "StopProcessingJob"], ""),
-    ("sagemaker", "CreateHyperParameterTuningJob", &["DescribeHyperParameterTuningJob", "ListTags", "StopHyperParameterTuningJob"], ""),
-    ("ecs", "RunTask", &["DescribeTasks", "StopTask"], "*"),
-    ("batch", "SubmitJob", &["DescribeJobs", "TerminateJob"], "*"),
-    ("glue", "StartJobRun", &["BatchStopJobRun", "GetJobRun", "GetJobRuns"], "*"),
-    ("codebuild", "StartBuild", &["BatchGetBuilds", "StopBuild"], ""),
 ];
 
 const RULE_ACTIONS: &[&str] = &["events:DescribeRule", "events:PutRule", "events:PutTargets"];
@@ -125,14 +99,17 @@ impl Place {
         match asked {
             Asked::Call(call) => self.of_call(state, call, histories),
             Asked::Http(http) => self.of_http(http),
-            Asked::Children => vec![
-                vec![permission("states:StartExecution", self.own("stateMachine", ""))],
-                vec![
-                    permission("states:DescribeExecution", self.own("execution", ":*")),
-                    permission("states:StopExecution", self.own("execution", ":*")),
-                ],
-                vec![permission("states:RedriveExecution", self.own("execution", "/*:*"))],
-            ],
+            Asked::Children { express } => {
+                let mut children = vec![
+                    vec![permission("states:StartExecution", self.own("stateMachine", ""))],
+                    vec![permission("states:DescribeExecution", self.own("execution", ":*"))],
+                ];
+                if !express {
+                    let children_of_runs = self.own("execution", "/*:*");
+                    children.push(vec![permission("states:RedriveExecution", children_of_runs)]);
+                }
+                children
+            }
             Asked::Objects(objects) => {
                 let arn =
                     |place: &str| format!("arn:{}:s3:::{place}", arn::partition(&self.region));
@@ -145,7 +122,12 @@ impl Place {
     fn of_call(&self, state: &str, call: &Call, histories: &[History]) -> Vec<Vec<Permission>> {
         if let Some(role) = &call.role {
             // The call is made with that role, which ours must be allowed to take.
-            return vec![vec![permission("sts:AssumeRole", role)]];
+            let mut roles = definition::roles(state, histories);
+            if !role.contains('*') || roles.is_empty() {
+                roles = [role.clone()].into();
+            }
+            let take = |role| permission("sts:AssumeRole", role);
+            return vec![roles.into_iter().map(take).collect()];
         }
         let origin = Origin::Task { execution_arn: String::new(), token: (0, 0), sync: call.sync };
         let caller = Caller { origin, ..Caller::service(&self.role, &self.region, "suggest") };
@@ -159,7 +141,7 @@ impl Place {
             narrowed.iter().partition(|need| need.action == "iam:PassRole");
         let mut own: Vec<Permission> = own.into_iter().map(Permission::from).collect();
         if call.sync {
-            let followed = self.to_follow(call, &own);
+            let followed = to_follow(call, &own);
             own.extend(followed);
         }
         let mut groups = vec![own, passed.into_iter().map(Permission::from).collect()];
@@ -168,35 +150,6 @@ impl Place {
             groups.push(RULE_ACTIONS.iter().map(|action| permission(*action, &rule)).collect());
         }
         groups
-    }
-
-    fn to_follow(&self, call: &Call, begun: &[Permission]) -> Vec<Permission> {
-        if (&*call.service, &*call.operation) == ("stepfunctions", "StartExecution") {
-            let executions =
-                begun.iter().map(|begun| match begun.resource.split_once(":stateMachine:") {
-                    Some((front, name)) => {
-                        let name = name.split(':').next().unwrap_or_default();
-                        format!("{front}:execution:{name}:*")
-                    }
-                    None => "*".to_owned(),
-                });
-            return executions
-                .flat_map(|execution| {
-                    ["states:DescribeExecution", "states:StopExecution"]
-                        .map(|action| permission(action, execution.as_str()))
-                })
-                .collect();
-        }
-        let known =
-            FOLLOWED.iter().find(|known| (known.0, known.1) == (&*call.service, &*call.operation));
-        let Some((service, _, operations, on)) = known else { return Vec::new() };
-        let resources: BTreeSet<&str> = match *on {
-            "" => begun.iter().map(|begun| begun.resource.as_str()).collect(),
-            on => [on].into(),
-        };
-        let pairs =
-            operations.iter().flat_map(|operation| resources.iter().map(move |on| (operation, on)));
-        pairs.map(|(operation, on)| permission(format!("{service}:{operation}"), *on)).collect()
     }
 
     fn of_http(&self, http: &Http) -> Vec<Vec<Permission>> {
@@ -223,6 +176,33 @@ impl Place {
     /// An ARN of the state machine's own.
     fn own(&self, kind: &str, rest: &str) -> String {
         arn::arn("states", &self.region, &self.account, &format!("{kind}:{}{rest}", self.name))
+    }
+}
+
+/// What must be allowed to follow what a state began, and to end it.
+fn to_follow(call: &Call, begun: &[Permission]) -> Vec<Permission> {
+    let Some(followed) = followed(&call.service, &call.operation) else { return Vec::new() };
+    let prefix = begun.first().and_then(|begun| begun.action.split(':').next());
+    let prefix = prefix.unwrap_or(&call.service);
+    let resources: BTreeSet<String> = match followed.on {
+        "" => begun.iter().map(|begun| child_of(&begun.resource)).collect(),
+        on => [on.to_owned()].into(),
+    };
+    let operations = followed.follows.iter().chain(followed.ends);
+    operations
+        .flat_map(|operation| resources.iter().map(move |on| (operation, on)))
+        .map(|(operation, on)| permission(format!("{prefix}:{operation}"), on))
+        .collect()
+}
+
+/// What a state machine's resource has begun: executions of it. Of jobs it is the job.
+fn child_of(resource: &str) -> String {
+    match resource.split_once(":stateMachine:") {
+        Some((front, name)) => {
+            let name = name.split(':').next().unwrap_or_default();
+            format!("{front}:execution:{name}:*")
+        }
+        None => resource.to_owned(),
     }
 }
 

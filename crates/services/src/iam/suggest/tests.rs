@@ -12,13 +12,13 @@ fn machine(definition: &Value) -> Value {
     })
 }
 
-/// An execution of one state that was entered and scheduled with these parameters.
-fn history(state: &str, parameters: &Value) -> History {
+/// An execution of one state that was entered and scheduled with these parameters, and this role.
+fn history(state: &str, parameters: &Value, role: &Value) -> History {
     let parameters = parameters.to_string();
     vec![
         json!({ "id": 1, "previousEventId": 0, "type": "ExecutionStarted" }),
         json!({ "id": 2, "previousEventId": 0, "type": "TaskStateEntered", "stateEnteredEventDetails": { "name": state } }),
-        json!({ "id": 3, "previousEventId": 2, "type": "TaskScheduled", "taskScheduledEventDetails": { "parameters": parameters } }),
+        json!({ "id": 3, "previousEventId": 2, "type": "TaskScheduled", "taskScheduledEventDetails": { "parameters": parameters, "taskCredentials": { "roleArn": role } } }),
     ]
 }
 
@@ -28,7 +28,9 @@ fn policies_are_what_the_cases_say() {
     for case in cases.as_array().unwrap() {
         let seen = case["seen"].as_array().into_iter().flatten();
         let histories: Vec<History> = seen
-            .map(|seen| history(seen["state"].as_str().unwrap(), &seen["parameters"]))
+            .map(|seen| {
+                history(seen["state"].as_str().unwrap(), &seen["parameters"], &seen["role"])
+            })
             .collect();
         let mut described = machine(&json!({ "StartAt": "A", "States": case["states"] }));
         for (member, value) in case["machine"].as_object().into_iter().flatten() {

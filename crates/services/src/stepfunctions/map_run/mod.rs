@@ -26,7 +26,9 @@ use futures::future::join_all;
 use serde::Deserialize;
 use store::{Batch, ExecutionKey};
 
-use crate::{Caller, Context, Error, Origin};
+use crate::iam::guard::Need;
+use crate::integrations::{Failed, credentials};
+use crate::{Caller, Context, Error};
 
 use super::redrive_execution::unredrivable;
 
@@ -126,6 +128,9 @@ impl Run<'_> {
         let parent = self.context.engine.summary(self.lease.execution).await?;
         let parent = parent.map(|parent| parent.attributes).unwrap_or_default();
         let children = Children::of(self.lease, &self.spec, map, &parent);
+        if let Err(failure) = self.may_start().await {
+            return self.finish(Err(failure), 0).await;
+        }
         let export = match writer::Export::of(&self.spec, map, &self.caller(), self.context).await {
             Ok(export) => export,
             Err(failure) => return self.finish(Err(failure), 0).await,
@@ -182,7 +187,11 @@ impl Run<'_> {
             if standing.pending_redrive > 0 {
                 match room(&standing) {
                     0 => self.live.changed().await,
-                    room => self.redrive(children, room.min(PAGE)).await?,
+                    room => {
+                        if let Err(failure) = self.redrive(children, room.min(PAGE)).await? {
+                            return Ok(Some(Err(failure)));
+                        }
+                    }
                 }
                 continue;
             }
@@ -238,7 +247,11 @@ impl Run<'_> {
 
     /// Lets children that did not succeed go on: a Standard execution from where it failed, an Express one
     /// from its beginning, in its place.
-    async fn redrive(&self, children: &Children, limit: usize) -> Result<(), Error> {
+    async fn redrive(
+        &self,
+        children: &Children,
+        limit: usize,
+    ) -> Result<Result<(), Failure>, Error> {
         for of in self.live.unsuccessful(limit).await? {
             let moment = self.context.clock.moment();
             if of.child.header.express {
@@ -247,10 +260,36 @@ impl Run<'_> {
             } else if unredrivable(self.context, &of.child).await?.is_some() {
                 self.live.leave(&of).await?;
             } else {
+                let child = of.child.header.execution_arn.as_str();
+                let need = Need::new("states:RedriveExecution", child);
+                if let Err(failure) = self.may(need).await {
+                    return Ok(Err(failure));
+                }
                 self.live.redrive(&of, moment).await?;
             }
         }
-        Ok(())
+        Ok(Ok(()))
+    }
+
+    /// Whether the state machine's role may start children, which are executions of the state machine, and
+    /// hear of them. AWS documents the latter and was not seen to ask for it.
+    async fn may_start(&self) -> Result<(), Failure> {
+        let header = &self.lease.header;
+        let machine = credentials::machine(header);
+        self.may(Need::new("states:StartExecution", machine)).await?;
+        let executions = machine.replacen(":stateMachine:", ":execution:", 1);
+        let own = format!("{executions}:{}", header.name);
+        self.may(Need { only_told: true, ..Need::new("states:DescribeExecution", own) }).await
+    }
+
+    async fn may(&self, need: Need) -> Result<(), Failure> {
+        let granted = self.context.iam.grants(self.context, &self.caller(), need).await;
+        granted.map_err(|message| {
+            let refusal = Error::new("AccessDeniedException", message);
+            let request_id = self.context.clock.moment().dice("request id").uuid();
+            let error = "StepFunctions.AWSStepFunctionsException".to_owned();
+            Failed::optimised(error, "AWSStepFunctions", &refusal, &request_id).failure
+        })
     }
 
     /// Answers the task.
@@ -271,53 +310,8 @@ impl Run<'_> {
     /// The state machine's role, as for a task.
     fn caller(&self) -> Caller {
         let header = &self.lease.header;
-        let role = header.role_arn.rsplit('/').next().unwrap_or(&header.role_arn);
-        let partition = crate::arn::partition(&header.region);
-        Caller {
-            arn: format!(
-                "arn:{partition}:sts::{}:assumed-role/{role}/{}",
-                header.account, header.name
-            ),
-            account: header.account.clone(),
-            region: header.region.clone(),
-            access_key: None,
-            origin: Origin::Service,
-        }
-    }
-}
-
-/// What a run that fails has not begun: children that the next redrive will.
-struct Unbegun<'a> {
-    run: &'a Run<'a>,
-    children: &'a Children,
-    rest: Option<Source>,
-}
-
-impl Unbegun<'_> {
-    /// Some more of them; none are left when there are none. What is counted is told by the run. A run is
-    /// not read to its end for this: AWS knows of no more either than it would soon have started.
-    async fn next(&mut self, before: &mut Pending) -> Result<Vec<Child>, Error> {
-        let Some(source) = self.rest.take().filter(|_| before.executions < CONCURRENCY_MAX) else {
-            return Ok(Vec::new());
-        };
-        let moment = self.run.context.clock.moment();
-        let (source, page) = source.page(PAGE, moment).await?;
-        // What cannot be read now fails the redrive that reads it.
-        let page = page.unwrap_or_default();
-        if !source.exhausted && !page.is_empty() {
-            self.rest = Some(source);
-        }
-        let first = self.run.live.standing().await.children + before.executions;
-        let children = self.children.of_page(page, first, moment);
-        before.executions += children.len() as u64;
-        before.items += children.iter().map(|child| child.items).sum::<u64>();
-        // More may be known of than is listed.
-        let known = self.rest.as_ref().map(Source::left).unwrap_or_default();
-        self.run.live.set_pending(Pending {
-            executions: before.executions + known.executions,
-            items: before.items + known.items,
-        });
-        Ok(children)
+        let token = (self.lease.execution, self.lease.task.task.0);
+        credentials::session(header, &header.role_arn, token, false)
     }
 }
 

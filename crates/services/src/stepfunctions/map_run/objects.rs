@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use remote::Problem;
 use serde_json::{Value, json};
 
+use crate::iam::guard::Need;
 use crate::s3::Location;
 use crate::{Caller, Context, Error, Input, elsewhere};
 
@@ -50,7 +51,7 @@ impl Objects {
             let output = crate::call(context, caller, "s3", operation, Input::from(members));
             return Ok(output.await?.members);
         }
-        context.iam.check(context, caller, "s3", operation, &members).await?;
+        context.iam.check(context, caller, "s3", operation, &members, None).await?;
         let answer = elsewhere::ask(context, caller, "s3", operation, &members).await;
         Ok(answer.map_err(refusal)?.members)
     }
@@ -61,6 +62,20 @@ impl Objects {
             return self.call("HeadBucket", json!({ "Bucket": bucket })).await.map(drop);
         }
         self.context.objects.bucket(&self.caller, bucket).await.map(drop)
+    }
+
+    /// Whether the state machine's role may do what AWS documents of writing results in parts, beside writing.
+    pub async fn may_write(&self, bucket: &str, prefix: &str) -> Result<(), Error> {
+        const BESIDE: [&str; 3] =
+            ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts"];
+        let key = format!("{prefix}manifest.json");
+        let object = Location { bucket: bucket.to_owned(), key }.arn(&self.caller.region);
+        for action in BESIDE {
+            let need = Need { only_told: true, ..Need::new(action, object.as_str()) };
+            let may = self.context.iam.grants(&self.context, &self.caller, need).await;
+            may.map_err(|message| Error::new("AccessDenied", message).with_status(403))?;
+        }
+        Ok(())
     }
 
     /// Writes an object of a few bytes.

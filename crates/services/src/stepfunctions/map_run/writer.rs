@@ -91,6 +91,7 @@ impl Export {
         };
         let objects = Objects::new(context, caller.clone());
         objects.check_bucket(&bucket).await.map_err(|error| refused(&error))?;
+        objects.may_write(&bucket, &prefix).await.map_err(|error| refused(&error))?;
         Ok(Some(Export {
             bucket,
             prefix,
