@@ -69,7 +69,7 @@ class World:
         text = policy if isinstance(policy, str) else json.dumps(policy)
         if json.loads(text)["Statement"]:
             self.iam.put_role_policy(RoleName="work", PolicyName="only", PolicyDocument=text)
-        else:
+        elif self.iam.list_role_policies(RoleName="work")["PolicyNames"]:
             self.iam.delete_role_policy(RoleName="work", PolicyName="only")
 
     def machine(self, definition, **more):
@@ -293,15 +293,7 @@ def test_calls_of_the_sdk(world):
         "Copy": call("copyObject", "Delete", Key="sdk/two", CopySource=f"{BUCKET}/sdk/one"),
         "Delete": call("deleteObject", Key="sdk/two"),
     }}
-    machine = world.machine(definition)
-    policy = world.suggest(machine)
-    world.put(policy)
-    assert world.run(machine, definition)["status"] == "SUCCEEDED"
-    for action, without in actions(policy):
-        world.put(without)
-        ended = world.run(machine, definition)
-        assert ended["status"] == "FAILED", action
-        assert ended["error"] == "S3.S3Exception", ended
+    agree(world, world.machine(definition), definition)
 
 
 def test_an_http_api(world, shop):
@@ -332,7 +324,8 @@ def test_an_http_api(world, shop):
 def test_a_role_of_the_states_own(world):
     definition = one("aws-sdk:s3:getObject", {"Bucket": BUCKET, "Key": "in/items.json"}, Credentials={"RoleArn": THEIRS})
     machine = world.machine(definition)
-    trust = {"Effect": "Allow", "Principal": {"AWS": WORK}, "Action": "sts:AssumeRole",
+    # The account, since whoever is named needs no policy of their own.
+    trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole",
              "Condition": {"StringEquals": {"sts:ExternalId": machine}}}
     world.iam.create_role(RoleName="theirs", AssumeRolePolicyDocument=document(trust))
     world.iam.put_role_policy(RoleName="theirs", PolicyName="read",
@@ -350,7 +343,7 @@ def test_a_role_of_the_states_own(world):
     world.iam.delete_role_policy(RoleName="theirs", PolicyName="read")
     world.put(json.dumps({**policy, "Statement": policy["Statement"] + [allow("s3:*")]}))
     ended = world.run(machine, definition)
-    assert ended["error"] == "S3.S3Exception" and "assumed-role/theirs/" in ended["cause"], ended
+    assert ended["error"].startswith("S3.") and "assumed-role/theirs/" in ended["cause"], ended
 
 
 def test_a_log(world):

@@ -166,6 +166,8 @@ mod tests {
             message: format!(
                 "User: x is not authorized to perform: {action} on resource: * because no identity-based policy allows the {action} action"
             ),
+            passed_to: None,
+            to_others: false,
             execution_arn: None,
         };
         let text = told(&[denial("s3:GetObject"), denial("logs:PutLogEvents")]);

@@ -315,6 +315,41 @@ impl Run<'_> {
     }
 }
 
+/// What a run that fails has not begun: children that the next redrive will.
+struct Unbegun<'a> {
+    run: &'a Run<'a>,
+    children: &'a Children,
+    rest: Option<Source>,
+}
+
+impl Unbegun<'_> {
+    /// Some more of them; none are left when there are none. What is counted is told by the run. A run is
+    /// not read to its end for this: AWS knows of no more either than it would soon have started.
+    async fn next(&mut self, before: &mut Pending) -> Result<Vec<Child>, Error> {
+        let Some(source) = self.rest.take().filter(|_| before.executions < CONCURRENCY_MAX) else {
+            return Ok(Vec::new());
+        };
+        let moment = self.run.context.clock.moment();
+        let (source, page) = source.page(PAGE, moment).await?;
+        // What cannot be read now fails the redrive that reads it.
+        let page = page.unwrap_or_default();
+        if !source.exhausted && !page.is_empty() {
+            self.rest = Some(source);
+        }
+        let first = self.run.live.standing().await.children + before.executions;
+        let children = self.children.of_page(page, first, moment);
+        before.executions += children.len() as u64;
+        before.items += children.iter().map(|child| child.items).sum::<u64>();
+        // More may be known of than is listed.
+        let known = self.rest.as_ref().map(Source::left).unwrap_or_default();
+        self.run.live.set_pending(Pending {
+            executions: before.executions + known.executions,
+            items: before.items + known.items,
+        });
+        Ok(children)
+    }
+}
+
 /// Whether more failed than is tolerated. A percentage is one of all items, so it is looked at when all are known.
 fn exceeds(standing: &Standing) -> bool {
     let failed = standing.items.not_succeeded();
