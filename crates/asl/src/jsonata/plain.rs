@@ -24,9 +24,9 @@ pub struct Bounds {
 }
 
 impl Default for Bounds {
-    /// Some seconds of work.
+    /// Less than a second of work.
     fn default() -> Bounds {
-        Bounds { steps: 80_000_000, depth: None }
+        Bounds { steps: 6_000_000, depth: None }
     }
 }
 

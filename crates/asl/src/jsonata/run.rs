@@ -93,7 +93,7 @@ pub(super) fn plainly(
         dialect: Dialect::Plain,
         steps_max: bounds.steps,
         value_bytes_max: MADE_BYTES_MAX,
-        made_bytes_max: 4 * MADE_BYTES_MAX,
+        made_bytes_max: MADE_BYTES_MAX,
     };
     let mut evaluator = Evaluator::with_options(context, options);
     functions::register_random(&mut evaluator, moment);
