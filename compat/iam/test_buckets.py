@@ -61,6 +61,14 @@ def test_everybody_reads_what_is_public(server):  # noqa: F811
         wrong.get_object(Bucket="site", Key="public/page")
     assert refused.value.response["Error"]["Code"] == "SignatureDoesNotMatch"
 
+    referred = {"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::site/*",
+        "Condition": {"StringLike": {"aws:Referer": "https://site.example/*"}}}]}
+    s3.put_bucket_policy(Bucket="site", Policy=json.dumps(referred))
+    assert get(server, "site/public/page")[0] == 403
+    assert get(server, "site/public/page", Referer="https://other.example/x")[0] == 403
+    assert get(server, "site/public/page", Referer="https://site.example/x") == (200, b"hello")
+
     s3.delete_bucket_policy(Bucket="site")
     assert get(server, "site/public/page")[0] == 403
     assert s3.get_object(Bucket="site", Key="public/page")["Body"].read() == b"hello"

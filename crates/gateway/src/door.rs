@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use serde_json::Value;
+use services::audit::Wire;
 use services::iam::guard::{Guard, Mode};
 use services::stepfunctions::graph::{self, Drawing};
 use services::sts::sign_in;
@@ -42,20 +43,21 @@ pub trait Door: Send + Sync + 'static {
     fn changes<'a>(
         &'a self,
         caller: &'a Caller,
+        wire: &'a Wire,
     ) -> BoxFuture<'a, Result<changes::Subscription, Error>>;
 
     /// Draws a state machine or an execution.
     fn draw<'a>(
         &'a self,
         caller: &'a Caller,
-        request: Value,
+        input: Input,
     ) -> BoxFuture<'a, Result<Drawing, Error>>;
 
     /// What AWS would have refused an execution.
     fn denials<'a>(
         &'a self,
         caller: &'a Caller,
-        request: Value,
+        input: Input,
     ) -> BoxFuture<'a, Result<Value, Error>>;
 
     /// The services behind it.
@@ -137,24 +139,25 @@ impl Door for Context {
     fn changes<'a>(
         &'a self,
         caller: &'a Caller,
+        wire: &'a Wire,
     ) -> BoxFuture<'a, Result<changes::Subscription, Error>> {
-        Box::pin(changes::subscribe(self, caller))
+        Box::pin(changes::subscribe(self, caller, wire))
     }
 
     fn draw<'a>(
         &'a self,
         caller: &'a Caller,
-        request: Value,
+        input: Input,
     ) -> BoxFuture<'a, Result<Drawing, Error>> {
-        Box::pin(graph::draw(self, caller, request))
+        Box::pin(graph::draw(self, caller, input))
     }
 
     fn denials<'a>(
         &'a self,
         caller: &'a Caller,
-        request: Value,
+        input: Input,
     ) -> BoxFuture<'a, Result<Value, Error>> {
-        Box::pin(async move { Guard::of_execution(self, caller, &request).await })
+        Box::pin(Guard::of_execution(self, caller, input))
     }
 
     fn services(&self) -> Vec<&'static str> {

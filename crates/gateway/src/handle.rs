@@ -261,7 +261,8 @@ async fn follow(
         Ok(caller) => caller,
         Err(error) => return protocols::encode_error(Protocol::RestJson, None, &error, request_id),
     };
-    match gateway.door.changes(&caller).await {
+    let wire = wire(peer, request.headers(), request_id);
+    match gateway.door.changes(&caller, &wire).await {
         Ok(subscription) => changes::stream(subscription, ending, request_id),
         Err(error) => protocols::encode_error(Protocol::AwsJson, None, &error, request_id),
     }
@@ -275,8 +276,8 @@ async fn draw(
     request_id: &str,
 ) -> Response<ResponseBody> {
     let drawn = async {
-        let (caller, asked) = own_request(gateway, peer, request).await?;
-        gateway.door.draw(&caller, asked).await
+        let (caller, input) = own_request(gateway, peer, request, request_id).await?;
+        gateway.door.draw(&caller, input).await
     };
     match drawn.await {
         Ok(drawing) => own_answer(drawing.text, drawing.content_type, request_id),
@@ -292,8 +293,8 @@ async fn denials(
     request_id: &str,
 ) -> Response<ResponseBody> {
     let told = async {
-        let (caller, asked) = own_request(gateway, peer, request).await?;
-        gateway.door.denials(&caller, asked).await
+        let (caller, input) = own_request(gateway, peer, request, request_id).await?;
+        gateway.door.denials(&caller, input).await
     };
     match told.await {
         Ok(told) => own_answer(told.to_string(), "application/json", request_id),
@@ -306,14 +307,16 @@ async fn own_request(
     gateway: &Gateway,
     peer: Peer,
     request: Request<Incoming>,
-) -> Result<(Caller, Value), Error> {
+    request_id: &str,
+) -> Result<(Caller, Input), Error> {
     let (parts, incoming) = request.into_parts();
     let (bytes, _held) = body::read(incoming, gateway).await?;
     let request = Request::from_parts(parts, ());
     let caller = own_caller(gateway, peer, &request, &bytes).await?;
-    let asked = serde_json::from_slice(&bytes)
+    let members: Value = serde_json::from_slice(&bytes)
         .map_err(|error| Error::new("SerializationException", error.to_string()))?;
-    Ok((caller, asked))
+    let wire = Some(Arc::new(wire(peer, request.headers(), request_id)));
+    Ok((caller, Input { members, wire, ..Input::default() }))
 }
 
 fn own_answer(text: String, kind: &'static str, request_id: &str) -> Response<ResponseBody> {
@@ -453,6 +456,7 @@ fn wire(peer: Peer, headers: &HeaderMap, request_id: &str) -> Wire {
     Wire {
         address: peer.address.ip().to_canonical(),
         user_agent: text(&header::USER_AGENT),
+        referer: text(&header::REFERER),
         request_id: request_id.to_owned(),
         host: text(&header::HOST),
         tls: peer.tls,

@@ -14,6 +14,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
+use services::audit::Wire;
 use services::stepfunctions::graph::Drawing;
 use services::{Caller, Clock, Error, Input, Output};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -67,6 +68,7 @@ impl Door for Script {
     fn changes<'a>(
         &'a self,
         _: &'a Caller,
+        _: &'a Wire,
     ) -> BoxFuture<'a, Result<services::changes::Subscription, Error>> {
         Box::pin(async {
             Err(Error::new("AccessDeniedException", "the script tells of no changes"))
@@ -76,10 +78,11 @@ impl Door for Script {
     fn draw<'a>(
         &'a self,
         caller: &'a Caller,
-        request: Value,
+        input: Input,
     ) -> BoxFuture<'a, Result<Drawing, Error>> {
         Box::pin(async move {
-            *self.call.lock().unwrap() = Some(json!({ "region": caller.region, "asked": request }));
+            *self.call.lock().unwrap() =
+                Some(json!({ "region": caller.region, "asked": input.members }));
             let text = answered(self.answer.lock().unwrap().clone())?.members.to_string();
             Ok(Drawing { content_type: "application/json", text })
         })
@@ -88,10 +91,11 @@ impl Door for Script {
     fn denials<'a>(
         &'a self,
         caller: &'a Caller,
-        request: Value,
+        input: Input,
     ) -> BoxFuture<'a, Result<Value, Error>> {
         Box::pin(async move {
-            *self.call.lock().unwrap() = Some(json!({ "region": caller.region, "asked": request }));
+            *self.call.lock().unwrap() =
+                Some(json!({ "region": caller.region, "asked": input.members }));
             Ok(answered(self.answer.lock().unwrap().clone())?.members)
         })
     }

@@ -82,6 +82,8 @@ pub struct Wire {
     pub address: IpAddr,
     /// What the client calls itself.
     pub user_agent: Option<String>,
+    /// The page that the client says it comes from.
+    pub referer: Option<String>,
     /// Its id, as the answer has it.
     pub request_id: String,
     /// The host the client asked for.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::broadcast;
 
+use crate::audit::Wire;
 use crate::{Caller, Context, Error, identity};
 use growth::Growing;
 
@@ -117,11 +118,15 @@ const LISTS: [(&str, &str); 6] = [
 ///
 /// # Errors
 /// That the caller may list nothing of any service, in the words of the first refusal.
-pub async fn subscribe(context: &Context, caller: &Caller) -> Result<Subscription, Error> {
+pub async fn subscribe(
+    context: &Context,
+    caller: &Caller,
+    wire: &Wire,
+) -> Result<Subscription, Error> {
     let caller = identity::resolve(context, caller).await?;
     let (mut services, mut refusal) = (Vec::new(), None);
     for (service, list) in LISTS {
-        match context.iam.check(context, &caller, service, list, &Value::Null, None).await {
+        match context.iam.check(context, &caller, service, list, &Value::Null, Some(wire)).await {
             Ok(()) => services.push(service),
             Err(error) => refusal = refusal.or(Some(error)),
         }

@@ -3,11 +3,14 @@
 //! AWS has no such operation; whoever asks may see no more than the operations of AWS would tell him,
 //! which are asked in his name.
 
+use std::sync::Arc;
+
 use asl::graph::{Graph, Iterations, Progress, Theme};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::execution;
+use crate::audit::Wire;
 use crate::{Caller, Context, Error, Input};
 
 /// What is asked for.
@@ -68,16 +71,18 @@ pub struct Drawing {
 ///
 /// # Errors
 /// `ValidationException` for a request that makes no sense; what AWS's operations refuse with.
-pub async fn draw(context: &Context, caller: &Caller, request: Value) -> Result<Drawing, Error> {
+pub async fn draw(context: &Context, caller: &Caller, input: Input) -> Result<Drawing, Error> {
+    let Input { members, wire, .. } = input;
     let request: Request =
-        serde_json::from_value(request).map_err(|error| invalid(error.to_string()))?;
+        serde_json::from_value(members).map_err(|error| invalid(error.to_string()))?;
+    let asker = Asker { context, caller, wire };
     let mut title = None;
     let mut progress = None;
     if let Some(arn) = &request.execution_arn {
         let asked = json!({ "executionArn": arn, "includedData": "METADATA_ONLY" });
-        let described = ask(context, caller, "DescribeExecution", asked).await?;
+        let described = asker.ask("DescribeExecution", asked).await?;
         title = described["name"].as_str().map(str::to_owned);
-        progress = Some(told(context, caller, arn).await?);
+        progress = Some(told(&asker, arn).await?);
     }
     let definition = match (&request.definition, &request.execution_arn, &request.state_machine_arn)
     {
@@ -86,11 +91,11 @@ pub async fn draw(context: &Context, caller: &Caller, request: Value) -> Result<
         (Some(_), ..) => return Err(invalid("`definition` must be a string or an object")),
         (None, Some(arn), _) => {
             let asked = json!({ "executionArn": arn });
-            text_of(&ask(context, caller, "DescribeStateMachineForExecution", asked).await?)
+            text_of(&asker.ask("DescribeStateMachineForExecution", asked).await?)
         }
         (None, None, Some(arn)) => {
             let asked = json!({ "stateMachineArn": arn });
-            let described = ask(context, caller, "DescribeStateMachine", asked).await?;
+            let described = asker.ask("DescribeStateMachine", asked).await?;
             title = described["name"].as_str().map(str::to_owned);
             text_of(&described)
         }
@@ -120,14 +125,19 @@ pub async fn draw(context: &Context, caller: &Caller, request: Value) -> Result<
     tokio::task::spawn_blocking(work).await.map_err(|error| Error::internal(error.to_string()))
 }
 
-async fn ask(
-    context: &Context,
-    caller: &Caller,
-    operation: &str,
-    members: Value,
-) -> Result<Value, Error> {
-    let input = Input::from(members);
-    Ok(crate::call(context, caller, "stepfunctions", operation, input).await?.members)
+/// Whoever wants a picture, and the request for it.
+struct Asker<'a> {
+    context: &'a Context,
+    caller: &'a Caller,
+    wire: Option<Arc<Wire>>,
+}
+
+impl Asker<'_> {
+    async fn ask(&self, operation: &str, members: Value) -> Result<Value, Error> {
+        let input = Input { wire: self.wire.clone(), ..Input::from(members) };
+        let answer = crate::call(self.context, self.caller, "stepfunctions", operation, input);
+        Ok(answer.await?.members)
+    }
 }
 
 fn text_of(described: &Value) -> String {
@@ -139,9 +149,10 @@ fn invalid(message: impl Into<String>) -> Error {
 }
 
 /// How far an execution has come, if the caller may read its history.
-async fn told(context: &Context, caller: &Caller, arn: &str) -> Result<Progress, Error> {
+async fn told(asker: &Asker<'_>, arn: &str) -> Result<Progress, Error> {
+    let Asker { context, caller, .. } = asker;
     let asked = json!({ "executionArn": arn, "includeExecutionData": false, "maxResults": 1 });
-    ask(context, caller, "GetExecutionHistory", asked).await?;
+    asker.ask("GetExecutionHistory", asked).await?;
     let known = execution::find(context, caller, arn).await?;
     let mut progress = Progress::default();
     context.engine.read_journal(known.key, |event| progress.apply(event)).await?;

@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 
-use super::{Received, Stand, Told, described, event_types, start, task};
+use services::iam::guard::Mode;
+
+use super::{Received, Stand, Told, allow, described, event_types, start, task};
 use crate::world::World;
 
 /// The services that run jobs, which come to their end when they have been asked for three times.
@@ -128,6 +130,56 @@ async fn events_tell_that_a_job_was_submitted_and_who_stops_an_execution_stops_i
     world.call(None, "stepfunctions", "StopExecution", asked).await.unwrap();
     world.settle().await;
     assert_eq!(calls(&stand, "batchstopjobrun"), 1);
+}
+
+#[tokio::test]
+async fn the_role_is_asked_for_what_follows_a_job_and_for_what_ends_it() {
+    let stand = Stand::new(services).await;
+    let world = stand.world_in(Mode::Enforce).await;
+    let good = || sync("glue:startJobRun", json!({ "JobName": "good" }));
+    allow(&world, &["glue:StartJobRun"]).await;
+    let (error, cause) = failure(&world, good()).await;
+    assert_eq!(error, "States.TaskFailed");
+    assert!(cause.contains("is not authorized to perform: glue:GetJobRun on"), "{cause}");
+    assert_eq!(calls(&stand, "getjobrun"), 0);
+    allow(&world, &["glue:StartJobRun", "glue:GetJobRun"]).await;
+    output(&world, good()).await;
+
+    for (actions, stopped) in [
+        (&["glue:StartJobRun", "glue:GetJobRun"][..], 0),
+        (&["glue:StartJobRun", "glue:GetJobRun", "glue:BatchStopJobRun"], 1),
+    ] {
+        allow(&world, actions).await;
+        let asked = calls(&stand, "getjobrun");
+        let endless = sync("glue:startJobRun", json!({ "JobName": "endless" }));
+        let execution = start(&world, endless).await;
+        settled_until(&world, || async { calls(&stand, "getjobrun") > asked }).await;
+        let stop = json!({ "executionArn": execution });
+        world.call(None, "stepfunctions", "StopExecution", stop).await.unwrap();
+        world.settle().await;
+        assert_eq!(calls(&stand, "batchstopjobrun"), stopped);
+    }
+}
+
+#[tokio::test]
+async fn an_api_that_is_signed_for_asks_the_role() {
+    let stand = Stand::new(|_| (200, "Content-Type: application/json\r\n", "{}".to_owned())).await;
+    let world = stand.world_in(Mode::Enforce).await;
+    let call = |how: &str| {
+        let api = "id.execute-api.us-east-1.amazonaws.com";
+        let parameters =
+            json!({ "ApiEndpoint": api, "Method": "GET", "Stage": "prod", "AuthType": how });
+        task("arn:aws:states:::apigateway:invoke", parameters)
+    };
+    allow(&world, &["sqs:SendMessage"]).await;
+    let (error, cause) = failure(&world, call("IAM_ROLE")).await;
+    assert_eq!(error, "ApiGateway.403");
+    let on =
+        "execute-api:Invoke on resource: arn:aws:execute-api:us-east-1:000000000000:id/prod/GET/";
+    assert!(cause.contains(on), "{cause}");
+    output(&world, call("NO_AUTH")).await;
+    allow(&world, &["execute-api:Invoke"]).await;
+    output(&world, call("IAM_ROLE")).await;
 }
 
 #[tokio::test]

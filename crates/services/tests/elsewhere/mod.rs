@@ -53,6 +53,10 @@ impl Stand {
     }
 
     async fn world(&self) -> World {
+        self.world_in(Mode::default()).await
+    }
+
+    async fn world_in(&self, mode: Mode) -> World {
         let keys = Credentials {
             access_key: "AKIDEXAMPLE".to_owned(),
             secret_key: "secret".to_owned(),
@@ -85,7 +89,7 @@ impl Stand {
         ];
         let connections = connections.map(|(name, how)| (name.to_owned(), how));
         let elsewhere = elsewhere.with_connections(connections.into());
-        World::with(Mode::default(), |settings| settings.with_elsewhere(elsewhere)).await
+        World::with(mode, |settings| settings.with_elsewhere(elsewhere)).await
     }
 }
 
@@ -133,6 +137,24 @@ async fn serve(mut stream: TcpStream, answer: Answer, kept: Arc<Mutex<Vec<Receiv
 }
 
 const ROLE: &str = "arn:aws:iam::000000000000:role/r";
+
+/// Makes the role, which may do this alone.
+async fn allow(world: &World, actions: &[&str]) {
+    let version = "2012-10-17";
+    let trust = json!({ "Version": version, "Statement": [
+        { "Effect": "Allow", "Principal": { "Service": "states.amazonaws.com" }, "Action": "sts:AssumeRole" },
+    ] });
+    let role = json!({ "RoleName": "r", "AssumeRolePolicyDocument": trust.to_string() });
+    if world.call(None, "iam", "GetRole", json!({ "RoleName": "r" })).await.is_err() {
+        world.call(None, "iam", "CreateRole", role).await.unwrap();
+    }
+    let policy = json!({ "Version": version, "Statement": [
+        { "Effect": "Allow", "Action": actions, "Resource": "*" },
+    ] });
+    let asked =
+        json!({ "RoleName": "r", "PolicyName": "only", "PolicyDocument": policy.to_string() });
+    world.call(None, "iam", "PutRolePolicy", asked).await.unwrap();
+}
 
 async fn start(world: &World, state: Value) -> String {
     let definition = json!({ "StartAt": "S", "States": { "S": state } }).to_string();

@@ -24,7 +24,7 @@ use super::Vault;
 use super::policy::{Decision, Keys, Kind, Layer, Outcome, Policies, Principal, Request, decide};
 use crate::audit::Wire;
 use crate::identity::{self, Identities, Identity};
-use crate::{Caller, Context, Error, Origin};
+use crate::{Caller, Context, Error, Input, Origin};
 
 use bucket::Buckets;
 use denials::Denials;
@@ -298,13 +298,15 @@ impl Guard {
     pub async fn of_execution(
         context: &Context,
         caller: &Caller,
-        request: &Value,
+        input: Input,
     ) -> Result<Value, Error> {
-        let Some(arn) = request["executionArn"].as_str() else {
+        let Input { members, wire, .. } = input;
+        let Some(arn) = members["executionArn"].as_str() else {
             return Err(Error::validation("`executionArn` must be given"));
         };
         let asked = json!({ "executionArn": arn, "includedData": "METADATA_ONLY" });
-        crate::call(context, caller, "stepfunctions", "DescribeExecution", asked.into()).await?;
+        let asked = Input { wire, ..asked.into() };
+        crate::call(context, caller, "stepfunctions", "DescribeExecution", asked).await?;
         let told = |denial: Denial| {
             let hint = denial.hint();
             let mut shown = json!(denial);
@@ -614,8 +616,10 @@ fn set_wire_keys(keys: &mut Keys, caller: &Caller, wire: Option<&Wire>) {
     if let Some(version) = wire.tls.and_then(|tls| tls.version.strip_prefix("TLSv")) {
         keys.set("s3:TlsVersion", version);
     }
-    if let Some(agent) = &wire.user_agent {
-        keys.set("aws:UserAgent", &**agent);
+    for (key, told) in [("aws:UserAgent", &wire.user_agent), ("aws:Referer", &wire.referer)] {
+        if let Some(told) = told {
+            keys.set(key, &**told);
+        }
     }
 }
 
