@@ -1,6 +1,7 @@
 """What people do in the console: look at a run, put right what failed, write a state machine, set up a role."""
 
 import base64
+import concurrent.futures
 import hashlib
 import json
 import os
@@ -12,8 +13,10 @@ import urllib.request
 import uuid
 
 import boto3
+import botocore.config
 import pytest
 
+import pipeline
 from browser import browser, console, expect  # noqa: F401 - fixtures
 from conftest import Server
 from enforcing import Enforcing
@@ -116,6 +119,9 @@ def test_a_job_is_seen_running_with_its_stages_its_metrics_and_its_log(console, 
 
 def test_the_artifact_of_a_job_is_a_click_away(console, trained, chapter):
     page = console.go(page_of("training-jobs", chapter.names["JobName"]))
+    expect(page.locator("h1 ~ .status")).to_have_text(re.compile("Completed"))
+    # It is over: there is nothing to stop.
+    expect(console.button("Stop")).to_have_count(0)
     page.get_by_role("link", name="model.tar.gz").click()
     expect(page.get_by_role("heading", name="model.tar.gz")).to_be_visible()
     with page.expect_download() as download:
@@ -135,6 +141,29 @@ def test_an_endpoint_predicts(console, trained, chapter, dataset):
     expected = test_chapter.predict(chapter.names["EndpointName"], rows)
     shown = [float(predictions.nth(number).locator("strong").inner_text()) for number in range(3)]
     assert shown == pytest.approx(expected)
+
+
+def test_an_endpoint_of_classes_answers_each_row_with_all_of_them(console, server):
+    name = fresh("classes")
+    clients = pipeline.Clients(server)
+    clients.put_data()
+    rows = "".join(f"{number % 3},{number % 3},{number % 7}\n" for number in range(210))
+    clients.s3.put_object(Bucket=pipeline.BUCKET, Key="classes.csv", Body=rows.encode())
+    clients.sagemaker.create_training_job(
+        **pipeline.training_job(name, key="classes.csv", objective="multi:softprob", num_class="3"))
+    job = clients.job_until(name, "Completed", "Failed")
+    clients.serve(name, job["ModelArtifacts"]["S3ModelArtifacts"])
+    page = console.go(page_of("endpoints", name))
+    for asked in (["0,1", "2,5"], ["1,4"]):
+        console.field("Rows as CSV").fill("\n".join(asked) + "\n")
+        console.button("Predict").click()
+        expect(page.get_by_text(f"{len(asked)} prediction")).to_be_visible()
+        shown = page.get_by_role("group", name="Predictions").locator("tbody tr")
+        expect(shown).to_have_count(len(asked))
+        for number, row in enumerate(asked):
+            expect(shown.nth(number).locator("code")).to_have_text(row)
+            classes = [float(part) for part in shown.nth(number).locator("strong").inner_text().split(", ")]
+            assert len(classes) == 3 and classes.index(max(classes)) == int(row[0])
 
 
 def test_what_an_endpoint_is_asked_is_charted_while_it_is_asked(console, trained, chapter, dataset):
@@ -235,6 +264,20 @@ def test_a_run_is_stopped_and_run_again_with_its_input_in_the_form(console, serv
     expect(page.locator("h1 ~ .status")).to_have_text(re.compile("Succeeded"))
 
 
+def test_numbers_are_shown_and_sent_as_they_were_written(console, server):
+    machine = create({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
+    client = boto3.client("stepfunctions")
+    given = '{"id":12345678901234567890,"share":1.0,"tiny":1e-7,"Name":"a"}'
+    execution = client.start_execution(stateMachineArn=machine, input=given)["executionArn"]
+    page = console.go(page_of("executions", execution))
+    expect(page.get_by_label("Input", exact=True)).to_contain_text('"id": 12345678901234567890,\n  "share": 1.0,')
+    console.button("Run again").click()
+    console.button("Start execution").click()
+    page.wait_for_url(lambda url: urllib.parse.quote(execution, safe="") not in url)
+    again = client.describe_execution(executionArn=urllib.parse.unquote(page.url.rsplit("/", 1)[1].split("?")[0]))
+    assert json.loads(again["input"], parse_int=str, parse_float=str) == json.loads(given, parse_int=str, parse_float=str)
+
+
 def test_executions_are_found_by_status_name_and_time(console, server):
     machine = create({"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "SecondsPath": "$.seconds", "End": True}}})
     client = boto3.client("stepfunctions")
@@ -258,6 +301,46 @@ def test_executions_are_found_by_status_name_and_time(console, server):
     expect(rows).to_have_count(2)
     client.stop_execution(executionArn=machine.replace(":stateMachine:", ":execution:") + ":long")
     expect(rows.filter(has_text="long")).to_contain_text("Aborted")
+
+
+def test_many_executions_are_paged_searched_to_the_first_and_stay_true(console, server):
+    machine = create({"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "SecondsPath": "$.seconds", "End": True}}})
+    client = boto3.client("stepfunctions", config=botocore.config.Config(max_pool_connections=16))
+
+    def begin(number):
+        # The two oldest run on.
+        client.start_execution(stateMachineArn=machine, name=f"run-{number:04}",
+                               input=json.dumps({"seconds": 3000 if number < 2 else 0}))
+
+    begin(0)
+    begin(1)
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        list(pool.map(begin, range(2, 1150)))
+    page = console.go(page_of("state-machines", machine))
+    rows = page.get_by_role("group", name="Executions").locator("tbody tr")
+    pager = page.get_by_role("navigation", name="Pages of executions")
+    expect(pager).to_contain_text("1 to 100")
+    expect(console.button("Newer")).to_be_disabled()
+    for first in range(101, 1150, 100):
+        console.button("Older").click()
+        expect(pager).to_contain_text(f"{first:,} to {min(first + 99, 1150):,}")
+    expect(console.button("Older")).to_be_disabled()
+    expect(pager).to_contain_text("of 1,150")
+    expect(rows).to_have_count(50)
+    # What is far behind the latest is kept true too.
+    expect(rows.filter(has_text="run-0001")).to_contain_text("Running")
+    client.stop_execution(executionArn=machine.replace(":stateMachine:", ":execution:") + ":run-0001")
+    expect(rows.filter(has_text="run-0001")).to_contain_text("Aborted")
+
+    page.reload()
+    console.field("Name contains").fill("run-0000")
+    expect(rows).to_have_count(1)
+    expect(page.get_by_text("1 of 1,150 executions", exact=True)).to_be_visible()
+    console.field("Status").select_option("RUNNING")
+    expect(page.get_by_text("1 of 1 execution", exact=True)).to_be_visible()
+    begin(1150)
+    client.stop_execution(executionArn=machine.replace(":stateMachine:", ":execution:") + ":run-0000")
+    expect(page.get_by_text("No execution fits.")).to_be_visible()
 
 
 def test_a_great_machine_is_walked_through_without_being_in_the_page(console, server):
@@ -294,6 +377,27 @@ def test_a_long_history_is_looked_through_without_being_in_the_page(console, ser
     expect(events.get_by_role("button", name="MapIterationStarted")).to_be_visible()
 
 
+def test_of_a_maps_iterations_the_one_that_failed_is_shown_first(console, server):
+    bucket = fresh("there")
+    boto3.client("s3").create_bucket(Bucket=bucket)
+    machine = create({"StartAt": "Each", "States": {"Each": {
+        "Type": "Map", "ItemsPath": "$.items", "End": True, "MaxConcurrency": 0,
+        "ItemProcessor": {"StartAt": "Read", "States": {
+            "Read": {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:listObjectsV2",
+                     "Parameters": {"Bucket.$": "$"}, "End": True}}},
+    }}})
+    page = console.go(page_of("executions", start(machine, items=[bucket, fresh("none"), bucket])))
+    expect(console.state("Read")).to_have_attribute("data-status", RED)
+    console.state("Read").click()
+    panel = page.locator(".panel", has=page.get_by_role("heading", name="Read", exact=True))
+    expect(panel.locator(".problem")).to_contain_text("NoSuchBucket")
+    expect(panel).to_contain_text("Iteration1")
+    console.field("Entered 3 times; shown").select_option(index=2)
+    expect(panel).to_contain_text("Iteration2")
+    # It succeeded, or was given up when the other one failed.
+    expect(panel.get_by_text("NoSuchBucket")).to_have_count(0)
+
+
 def test_a_map_run_shows_its_progress_and_its_children(console, server):
     machine = create({"StartAt": "Items", "States": {"Items": {
         "Type": "Map", "ItemsPath": "$.items", "End": True, "ToleratedFailurePercentage": 100, "Label": "Items",
@@ -319,6 +423,60 @@ def test_a_map_run_shows_its_progress_and_its_children(console, server):
     expect(children).to_have_count(1)
     children.get_by_role("link").click()
     expect(console.state("No")).to_have_attribute("data-status", RED)
+
+
+def test_the_children_of_a_map_run_are_paged(console, server):
+    machine = create({"StartAt": "Items", "States": {"Items": {
+        "Type": "Map", "ItemsPath": "$.items", "End": True, "Label": "Items", "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "One", "States": {"One": {"Type": "Pass", "End": True}}}}}})
+    execution = start(machine, items=list(range(230)))
+    ended(execution)
+    map_run = boto3.client("stepfunctions").list_map_runs(executionArn=execution)["mapRuns"][0]["mapRunArn"]
+    page = console.go(page_of("map-runs", map_run))
+    children = page.get_by_role("group", name="Child executions").locator("tbody tr")
+    expect(children).to_have_count(100)
+    console.button("Older").click()
+    console.button("Older").click()
+    expect(children).to_have_count(30)
+    expect(page.get_by_text("201 to 230 of 230")).to_be_visible()
+    console.button("Newer").click()
+    expect(children).to_have_count(100)
+
+
+def test_an_express_execution_shows_what_came_of_it(console, server):
+    client = boto3.client("stepfunctions")
+    definition = {"StartAt": "Known?", "States": {
+        "Known?": {"Type": "Choice", "Choices": [{"Variable": "$.who", "StringEquals": "nobody", "Next": "No"}], "Default": "Yes"},
+        "No": {"Type": "Fail", "Error": "Unknown", "Cause": "Nobody is no one to greet"}, "Yes": {"Type": "Succeed"}}}
+    machine = client.create_state_machine(name=fresh("express"), definition=json.dumps(definition), roleArn=ROLE, type="EXPRESS")
+    page = console.go(page_of("state-machines", machine["stateMachineArn"]))
+    console.button("Start execution").click()
+    dialog = page.get_by_role("dialog")
+    for who, status, shown in (("world", "Succeeded", '"who": "world"'), ("nobody", "Failed", "Nobody is no one to greet")):
+        dialog.get_by_label("Input", exact=True).fill(json.dumps({"who": who}))
+        dialog.get_by_role("button", name="Start execution").click()
+        expect(dialog.locator(".status")).to_have_text(re.compile(status))
+        expect(dialog.locator(".status, .code, .problem").filter(has_text=shown)).to_be_visible()
+        expect(dialog.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_picture_tells_durations_retries_and_items(console, server):
+    machine = create({"StartAt": "Each", "States": {
+        "Each": {"Type": "Map", "ItemsPath": "$.items", "ResultPath": None, "Next": "Read",
+                 "ItemProcessor": {"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "Seconds": 1, "End": True}}}},
+        "Read": {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:getObject", "End": True,
+                 "Parameters": {"Bucket": fresh("none"), "Key": "k"},
+                 "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 2, "BackoffRate": 1}]},
+    }})
+    page = console.go(page_of("executions", start(machine, items=[1, 2, 3])))
+    expect(console.state("Read")).to_have_attribute("data-status", RED)
+    expect(console.state("Each")).to_contain_text(re.compile(r"1\.\d\d s · 3 of 3 items"))
+    expect(console.state("Rest")).to_contain_text(re.compile(r"1\.\d\d s · 3 visits"))
+    expect(console.state("Read")).to_contain_text(re.compile(r"2\.\d\d s · 2 retries"))
+    # What is seen is heard.
+    expect(console.state("Read")).to_have_attribute("aria-label", re.compile("2 retries, failed$"))
+    assert page.locator("[data-name=Read] text").count() == 4
 
 
 # Writing -----------------------------------------------------------------------------------------
@@ -379,6 +537,78 @@ def test_a_state_machine_is_made_of_pasted_json_two_states_change_places_and_it_
     page.get_by_role("dialog").get_by_role("button", name="Start execution").click()
     expect(console.state("First")).to_have_attribute("data-status", GREEN)
     expect(console.state("Wait")).to_have_attribute("data-status", re.compile("running|succeeded"))
+
+
+def test_versions_are_published_and_an_alias_says_where_it_leads(console, server):
+    machine = create(TWO)
+    page = console.go(f"{page_of('state-machines', machine)}?tab=versions")
+    console.button("Publish version").click()
+    versions = page.get_by_role("group", name="Versions", exact=True).locator("tbody tr")
+    expect(versions).to_have_count(1)
+    boto3.client("stepfunctions").update_state_machine(
+        stateMachineArn=machine, definition=json.dumps(TWO | {"Comment": "another"}), publish=True)
+    expect(versions).to_have_count(2)
+    aliases = page.get_by_role("group", name="Aliases").locator("tbody tr")
+    for version in ("1", "2"):
+        versions.filter(has_text=f"{machine}:{version}").get_by_role("button", name="Point an alias here").click()
+        console.field("Alias").fill("live")
+        page.get_by_role("dialog").get_by_role("button", name="Save").click()
+        expect(aliases).to_contain_text(f"version {version}")
+    expect(aliases).to_have_count(1)
+
+
+def test_a_role_that_is_changed_is_saved_and_what_is_not_saved_is_not_lost_unasked(console, server):
+    machine = create(TWO)
+    page = console.go(f"{page_of('state-machines', machine)}/edit")
+    expect(console.button("Run")).to_be_enabled()
+    console.field("Role").fill(ROLE + "-other")
+    expect(console.button("Run")).to_be_disabled()
+    asked = []
+
+    def answer(dialog):
+        asked.append(dialog.message)
+        dialog.accept() if len(asked) > 1 else dialog.dismiss()
+
+    page.on("dialog", answer)
+    leave = page.get_by_role("navigation", name="Pages").get_by_role("link", name="S3")
+    leave.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("^Edit"))
+    assert len(asked) == 1 and "not saved" in asked[0]
+    leave.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("S3")
+    assert len(asked) == 2
+    console.go(f"{page_of('state-machines', machine)}/edit")
+    console.field("Role").fill(ROLE + "-other")
+    console.button("Save").click()
+    expect(console.button("Run")).to_be_enabled()
+    leave.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("S3")
+    assert len(asked) == 2
+    described = boto3.client("stepfunctions").describe_state_machine(stateMachineArn=machine)
+    assert described["roleArn"] == ROLE + "-other"
+
+
+def test_a_state_is_tested_with_a_result_and_an_error_of_ones_own(console, server):
+    machine = create({"StartAt": "Ask", "States": {
+        "Ask": {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:listBuckets", "Next": "Done",
+                "Catch": [{"ErrorEquals": ["S3.Broken"], "Next": "Mend"}]},
+        "Mend": {"Type": "Pass", "End": True}, "Done": {"Type": "Succeed"},
+    }})
+    page = console.go(f"{page_of('state-machines', machine)}/edit")
+    console.button("Test state").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("State", exact=True).select_option("Ask")
+    dialog.get_by_label("The service’s answer").select_option("a result")
+    dialog.get_by_label("Mocked result").fill('{"Buckets": [{"Name": "made-up"}]}')
+    dialog.get_by_role("button", name="Test", exact=True).click()
+    expect(dialog.get_by_text("SUCCEEDED → Done")).to_be_visible()
+    expect(dialog.get_by_label("Output", exact=True)).to_contain_text("made-up")
+    dialog.get_by_label("The service’s answer").select_option("an error")
+    dialog.get_by_label("Mocked error").fill("S3.Broken")
+    dialog.get_by_label("Mocked cause").fill("It was meant to be")
+    dialog.get_by_role("button", name="Test", exact=True).click()
+    expect(dialog.get_by_text("CAUGHT_ERROR → Mend")).to_be_visible()
+    expect(dialog.locator(".problem")).to_contain_text("S3.Broken")
 
 
 def test_one_state_is_tested_without_an_execution(console, server):
@@ -485,6 +715,30 @@ def test_a_log_is_searched_and_followed(console, server):
     expect(lines).to_have_count(2)
 
 
+def test_of_a_long_log_the_end_is_shown_and_followed(console, server):
+    group, logs = f"/test/{fresh('long')}", boto3.client("logs")
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="one")
+
+    def put(*lines):
+        now = int(time.time() * 1000)
+        logs.put_log_events(logGroupName=group, logStreamName="one",
+                            logEvents=[{"timestamp": now, "message": line} for line in lines])
+
+    put(*(f"line {number}" for number in range(6000)))
+    page = console.go(page_of("logs", group))
+    expect(page.get_by_text("6,000 lines, the latest 5,000 are shown", exact=True)).to_be_visible()
+    expect(page.get_by_text("line 5999", exact=True)).to_be_visible()
+    put("the last word")
+    expect(page.get_by_text("the last word", exact=True)).to_be_visible()
+    # Whoever has scrolled up stays there.
+    page.get_by_role("table", name=f"Lines of {group}").evaluate("table => { table.scrollTop = 0; }")
+    expect(page.get_by_text("line 1001", exact=True)).to_be_visible()
+    put("another word")
+    expect(page.get_by_text("6,002 lines, the latest 5,000 are shown", exact=True)).to_be_visible()
+    expect(page.get_by_text("another word", exact=True)).to_have_count(0)
+
+
 def test_everything_is_found_from_home(console, server):
     machine = create(TWO, fresh("findable"))
     name = machine.rsplit(":", 1)[1]
@@ -494,6 +748,11 @@ def test_everything_is_found_from_home(console, server):
     for known in (name, group):
         console.field("Search").fill(known)
         expect(page.locator(".results").get_by_role("link")).to_have_text(known)
+    # A service by its name.
+    for service, found in (("step functions", "State machines"), ("Amazon SageMaker", "Training jobs"), ("iam", "Roles"),
+                           ("simple storage", "Buckets"), ("cloudwatch", "Logs")):
+        console.field("Search").fill(service)
+        expect(page.locator(".results").get_by_role("link").first).to_have_text(found)
     console.field("Search").fill(start(machine))
     page.keyboard.press("Enter")
     expect(console.state("First")).to_have_attribute("data-status", GREEN)

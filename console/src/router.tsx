@@ -12,8 +12,24 @@ function tell(): void {
 
 window.addEventListener('popstate', tell);
 
+/** Why the page should not be left, if there is a reason. */
+let held: string | undefined;
+
+window.addEventListener('beforeunload', (event) => {
+  if (held !== undefined) event.preventDefault();
+});
+
+/** Whoever leaves the page is asked first; gives what ends that. */
+export function holdBack(reason: string): () => void {
+  held = reason;
+  return () => {
+    held = undefined;
+  };
+}
+
 /** Goes to a page of ours: `/executions/…`. */
-export function go(to: string, { replace = false } = {}): void {
+export function go(to: string, { replace = false, held: asks = true } = {}): void {
+  if (asks && !replace && held !== undefined && !window.confirm(`${held} Leave the page?`)) return;
   if (replace) history.replaceState(null, '', HOME + to);
   else history.pushState(null, '', HOME + to);
   tell();

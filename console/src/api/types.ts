@@ -170,7 +170,9 @@ export interface PictureEdge {
   from: string;
   to: string;
   kind: 'next' | 'choice' | 'default' | 'catch' | 'start' | 'end';
+  /** What it is taken for, short enough to be drawn, and whole. */
   label?: string;
+  text?: string;
   points: [number, number][];
   labelAt?: [number, number];
   taken: boolean;

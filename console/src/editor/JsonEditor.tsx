@@ -165,8 +165,13 @@ export default function JsonEditor({
   }));
 
   return (
-    <div className="editor">
-      <div className="editor-host" ref={host} />
-    </div>
+    <>
+      <div className="editor">
+        <div className="editor-host" ref={host} />
+      </div>
+      <p className="hint">
+        {complete && 'Control and Space offer what may stand there. '}Tab indents; Escape and then Tab leaves the text.
+      </p>
+    </>
   );
 }

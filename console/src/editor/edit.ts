@@ -1,5 +1,7 @@
 // Changes to a definition that are more than typing: a state put in, two states that change places.
 
+import { exact } from '../ui/format';
+
 export type State = { Type: string; Next?: string; End?: boolean; Default?: string } & Record<string, unknown>;
 export interface Machine {
   StartAt: string;
@@ -65,7 +67,7 @@ function written(machine: Machine): string {
 
 /** A new state of a type after the state `after`, on its way; gives the text and the new name. */
 export function insert(text: string, kind: string, after: string | undefined): { text: string; name: string } {
-  const machine = JSON.parse(text) as Machine;
+  const machine = exact(text) as Machine;
   const scope = scopeWith(machine, after) ?? machine;
   const all = new Set(namesOf(machine));
   const fresh = (wanted: string) => {
@@ -107,7 +109,7 @@ export function insert(text: string, kind: string, after: string | undefined): {
 
 /** Lets the state `name` and the one that follows it change places; undefined if they cannot. */
 export function moveLater(text: string, name: string): string | undefined {
-  const machine = JSON.parse(text) as Machine;
+  const machine = exact(text) as Machine;
   const scope = scopeWith(machine, name);
   const state = scope?.States[name];
   const follower = state?.Next;
@@ -133,7 +135,7 @@ export function moveLater(text: string, name: string): string | undefined {
 
 /** Lets the state `name` and the one before it change places; undefined if they cannot. */
 export function moveEarlier(text: string, name: string): string | undefined {
-  const scope = scopeWith(JSON.parse(text) as Machine, name);
+  const scope = scopeWith(exact(text) as Machine, name);
   const before = Object.entries(scope?.States ?? {}).filter(([, state]) => state.Next === name);
   return before.length === 1 ? moveLater(text, before[0]![0]) : undefined;
 }

@@ -13,6 +13,8 @@ import {
 } from 'react';
 
 import type { NodeStatus, Picture, PictureEdge, PictureNode } from '../api/types';
+import { count, duration } from '../ui/format';
+import { useNow } from '../ui/parts';
 
 const WORDS: Record<NodeStatus, string> = {
   notReached: 'not reached',
@@ -376,27 +378,20 @@ function State({
   onAct: (event: KeyboardEvent | null, node: PictureNode) => void;
 }) {
   const container = node.container;
-  // A container's own line is its head; its states lie below.
-  const height = container ? Math.min(node.height, 38) : node.height;
   const status = live ? node.status : 'notReached';
   const mark = MARKS[status];
   const room = node.width - (mark ? 44 : 20);
   const left = node.x + (mark ? 32 : 12);
-  // A container has one line for its name, and its kind beside the others below.
-  const lines = container ? [cut(node.name, room / 7.8)] : node.lines;
-  const first = container ? 16 : (height - lines.length * LINE) / 2 + 6;
-  const counted = node.iterations
-    ? ` ${node.iterations.succeeded + node.iterations.failed}/${node.iterations.total}`
-    : '';
-  const kind = cut(`${node.subtitle}${counted}${node.retries > 0 ? ` · ${node.retries}↻` : ''}`, room / 6.2);
+  const now = useNow(status === 'running');
+  const detail = live ? detailOf(node, now) : '';
+  // A container has one line for its name.
+  const lines = container ? [cut(node.name, room, 'name')] : node.lines;
+  const rows = [...lines, cut(node.subtitle, room, 'kind'), ...(detail ? [cut(detail, room, 'kind')] : [])];
+  // A container's own lines are its head; its states lie below.
+  const height = container ? Math.min(node.height, rows.length * LINE + 8) : node.height;
+  const first = (height - rows.length * LINE) / 2 + 11;
   // What is seen is what is heard, and then what colour and mark say.
-  const heard = [
-    `${lines.join(' ')} ${kind}`,
-    live ? WORDS[node.status] : '',
-    node.retries > 0 ? `${node.retries} retries` : '',
-  ]
-    .filter((part) => part !== '')
-    .join(', ');
+  const heard = [rows.join(' '), live ? WORDS[node.status] : ''].filter((part) => part !== '').join(', ');
   return (
     <g
       role={pressable ? 'button' : 'img'}
@@ -419,20 +414,64 @@ function State({
           {mark}
         </text>
       )}{' '}
-      {lines.map((line, index) => (
-        <text key={index} className="name" x={left} y={node.y + first + index * LINE}>
-          {`${line} `}
+      {rows.map((row, index) => (
+        <text
+          key={index}
+          className={index < lines.length ? 'name' : 'kind'}
+          x={left}
+          y={node.y + first + index * LINE}
+        >
+          {`${row} `}
         </text>
       ))}
-      <text className="kind" x={left} y={node.y + first + lines.length * LINE}>
-        {kind}
-      </text>
     </g>
   );
 }
 
-function cut(text: string, letters: number): string {
-  return text.length > letters ? `${text.slice(0, Math.max(3, Math.floor(letters) - 1))}…` : text;
+/** How long the last stay took, retries, and a Map's items or how often it was entered. */
+function detailOf({ start, end, status, retries, visits, iterations }: PictureNode, now: number): string {
+  const parts: string[] = [];
+  const until = end ?? (status === 'running' ? now : undefined);
+  if (start !== undefined && until !== undefined) parts.push(duration(Math.max(0, until - start) / 1000));
+  if (retries > 0) parts.push(count(retries, 'retry', 'retries'));
+  if (iterations) {
+    const { succeeded, total, failed, aborted, running } = iterations;
+    parts.push(`${succeeded.toLocaleString()} of ${count(total, 'item')}`);
+    for (const [n, word] of [[failed, 'failed'], [aborted, 'aborted'], [running, 'running']] as const) {
+      if (n > 0) parts.push(`${n.toLocaleString()} ${word}`);
+    }
+  } else if (visits > 1) {
+    parts.push(count(visits, 'visit'));
+  }
+  return parts.join(' · ');
+}
+
+/** As the sheet of styles has them. */
+const LETTERS = { name: '600 13.5px', kind: '11px' };
+let pen: CanvasRenderingContext2D | null | undefined;
+let family = '';
+
+/** How wide a text is drawn. */
+function widthOf(text: string, look: keyof typeof LETTERS): number {
+  if (pen === undefined) {
+    pen = document.createElement('canvas').getContext('2d');
+    family = getComputedStyle(document.body).fontFamily;
+  }
+  if (!pen) return 0;
+  pen.font = `${LETTERS[look]} ${family}`;
+  return pen.measureText(text).width;
+}
+
+/** As much of a text as there is room for. */
+function cut(text: string, room: number, look: keyof typeof LETTERS): string {
+  if (widthOf(text, look) <= room) return text;
+  let [fits, not] = [1, text.length];
+  while (not - fits > 1) {
+    const middle = (fits + not) >> 1;
+    if (widthOf(`${text.slice(0, middle)}…`, look) <= room) fits = middle;
+    else not = middle;
+  }
+  return `${text.slice(0, fits)}…`;
 }
 
 function Dot({ node }: { node: PictureNode }) {
@@ -457,11 +496,13 @@ function Edge({ edge, arrow }: { edge: PictureEdge; arrow: string }) {
 /** A rule's words, over every line. */
 function Label({ edge }: { edge: PictureEdge }) {
   if (!edge.label || !edge.labelAt) return null;
+  const wide = widthOf(edge.label, 'kind') + 6;
   return (
     <g className="edge">
+      <rect x={edge.labelAt[0] - wide / 2} y={edge.labelAt[1] - 8} width={wide} height={16} />
       <text x={edge.labelAt[0]} y={edge.labelAt[1] + 4} textAnchor="middle">
-        {cut(edge.label, 44)}
-        <title>{edge.label}</title>
+        {edge.label}
+        <title>{edge.text ?? edge.label}</title>
       </text>
     </g>
   );

@@ -11,8 +11,8 @@ import { EMPTY, KINDS, type Machine, insert, moveEarlier, moveLater, namesOf } f
 import { locate, pathAt } from '../editor/locate';
 import { Graph } from '../graph/Graph';
 import { picture } from '../graph/picture';
-import { go, to } from '../router';
-import { count, pretty } from '../ui/format';
+import { go, holdBack, to } from '../router';
+import { count, exact, pretty } from '../ui/format';
 import {
   Code,
   Dialog,
@@ -58,7 +58,7 @@ function Editing(given: {
 }) {
   const { arn } = given;
   const [text, setText] = useState(() => (arn ? laidOut(given.definition) : given.definition));
-  const [saved, setSaved] = useState(text);
+  const [saved, setSaved] = useState({ text, roleArn: given.roleArn ?? '' });
   const [name, setName] = useState('');
   const [type, setType] = useState(given.type ?? 'STANDARD');
   const [roleArn, setRole] = useState(given.roleArn ?? '');
@@ -139,15 +139,16 @@ function Editing(given: {
           publish,
         });
         announce(`${name} is created.`);
-        go(to('state-machines', made.stateMachineArn));
+        go(to('state-machines', made.stateMachineArn), { held: false });
       } else {
         await call('states', 'UpdateStateMachine', { stateMachineArn: arn, definition: text, roleArn, publish });
-        setSaved(text);
+        setSaved({ text, roleArn });
         announce(publish ? 'Saved, and published as a version.' : 'Saved.');
       }
     });
 
-  const dirty = text !== saved || roleArn !== (given.roleArn ?? roleArn);
+  const dirty = text !== saved.text || (arn !== undefined && roleArn !== saved.roleArn);
+  useEffect(() => (dirty ? holdBack('What was changed here is not saved.') : undefined), [dirty]);
   return (
     <>
       <PageHead
@@ -328,6 +329,9 @@ interface Tested {
   inspectionData?: Record<string, string>;
 }
 
+/** What a state that is tested alone is answered. */
+const MOCKS = { none: 'its own: it is really asked', result: 'a result', error: 'an error' };
+
 function TestState({
   definition,
   names,
@@ -343,7 +347,9 @@ function TestState({
 }) {
   const [state, setState] = useState(first ?? names[0] ?? '');
   const [input, setInput] = useState('{}');
+  const [mocked, setMocked] = useState<keyof typeof MOCKS>('none');
   const [mock, setMock] = useState('');
+  const [mockedError, setMockedError] = useState('States.TaskFailed');
   const [tested, setTested] = useState<Tested>();
   const { busy, error, run } = useAction();
   return (
@@ -358,13 +364,24 @@ function TestState({
         )}
       </Field>
       <TextArea label="Input" rows={4} value={input} onChange={setInput} />
-      <TextArea
-        label="Mocked result"
-        rows={3}
-        value={mock}
-        onChange={setMock}
-        hint="JSON that stands for the service's answer; left empty, the service is really asked."
-      />
+      <Field label="The service’s answer">
+        {(id) => (
+          <select id={id} value={mocked} onChange={(event) => setMocked(event.target.value as typeof mocked)}>
+            {Object.entries(MOCKS).map(([key, word]) => (
+              <option key={key} value={key}>
+                {word}
+              </option>
+            ))}
+          </select>
+        )}
+      </Field>
+      {mocked === 'result' && <TextArea label="Mocked result" rows={3} value={mock} onChange={setMock} hint="JSON." />}
+      {mocked === 'error' && (
+        <>
+          <TextField label="Mocked error" value={mockedError} onChange={setMockedError} />
+          <TextArea label="Mocked cause" rows={2} value={mock} onChange={setMock} />
+        </>
+      )}
       <button
         type="button"
         disabled={busy}
@@ -378,7 +395,8 @@ function TestState({
                 roleArn,
                 input,
                 inspectionLevel: 'DEBUG',
-                ...(mock.trim() ? { mock: { result: mock } } : {}),
+                ...(mocked === 'result' ? { mock: { result: mock } } : {}),
+                ...(mocked === 'error' ? { mock: { errorOutput: { error: mockedError, cause: mock } } } : {}),
               }),
             );
           })
@@ -423,7 +441,7 @@ function stateAt(text: string, at: number, names: string[]): string | undefined 
 
 function laidOut(text: string, strict = false): string {
   try {
-    return `${JSON.stringify(JSON.parse(text), null, 2)}\n`;
+    return `${JSON.stringify(exact(text), null, 2)}\n`;
   } catch (error) {
     if (strict) throw error;
     return text;

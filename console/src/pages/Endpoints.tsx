@@ -181,6 +181,16 @@ function Traffic({ name, variants }: { name: string; variants: string[] }) {
   );
 }
 
+/** So many predictions are shown. */
+const SHOWN = 200;
+
+/** A prediction for each row: a line each, of several numbers if there are classes; old images write one line of all. */
+function predictionsOf(answer: string, rows: number): string[] {
+  const lines = answer.trim().split('\n');
+  const all = lines.length === rows ? lines : (answer.match(/\[[^\]]*\]|[^,\s]+/g) ?? []);
+  return all.map((prediction) => prediction.replaceAll(/,\s*/g, ', '));
+}
+
 /** Rows in, predictions out. */
 function TryIt({ name, ready }: { name: string; ready: boolean }) {
   const [rows, setRows] = useState('');
@@ -192,7 +202,8 @@ function TryIt({ name, ready }: { name: string; ready: boolean }) {
         event.preventDefault();
         void run(async () => {
           setAnswer(undefined);
-          const body = rows.trim();
+          const asked = rows.split('\n').filter((row) => row.trim() !== '');
+          const body = asked.join('\n');
           const begun = performance.now();
           const response = await send('sagemaker', {
             method: 'POST',
@@ -202,8 +213,8 @@ function TryIt({ name, ready }: { name: string; ready: boolean }) {
           });
           const text = await response.text();
           setAnswer({
-            rows: body.split('\n'),
-            predictions: text.trim().split(/[\n,]/),
+            rows: asked,
+            predictions: predictionsOf(text, asked.length),
             seconds: (performance.now() - begun) / 1000,
           });
         });
@@ -227,7 +238,7 @@ function TryIt({ name, ready }: { name: string; ready: boolean }) {
             {count(answer.predictions.length, 'prediction')} in {duration(answer.seconds)}
           </p>
           <Table label="Predictions" head={['Row', 'Prediction']} empty={null}>
-            {answer.predictions.slice(0, 200).map((prediction, index) => (
+            {answer.predictions.slice(0, SHOWN).map((prediction, index) => (
               <tr key={index}>
                 <td>
                   <code>{answer.rows[index] ?? ''}</code>
@@ -238,6 +249,7 @@ function TryIt({ name, ready }: { name: string; ready: boolean }) {
               </tr>
             ))}
           </Table>
+          {answer.predictions.length > SHOWN && <p className="quiet">The first {SHOWN} are shown.</p>}
         </div>
       )}
     </form>

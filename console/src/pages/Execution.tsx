@@ -159,6 +159,7 @@ export function Execution({ arn }: { arn: string }) {
           <StateDetail
             name={selected}
             stays={stays.filter((visit) => visit.name === selected)}
+            failed={node?.status === 'failed' || node?.status === 'timedOut'}
             definition={machine.data?.definition}
             now={now}
             onClose={() => choose(selected)}
@@ -420,23 +421,30 @@ function MapRuns({ arn }: { arn: string }) {
   );
 }
 
+/** Of more stays than these one is chosen by its number. */
+const LISTED_MAX = 200;
+
 /** What a state did, each time it was entered. */
 function StateDetail({
   name,
   stays,
+  failed,
   definition,
   now,
   onClose,
 }: {
   name: string;
   stays: Visit[];
+  /** That it failed is shown first, whichever of a Map's iterations ended last. */
+  failed: boolean;
   definition: string | undefined;
   now: number;
   onClose: () => void;
 }) {
   const [tab, setTab] = useState('details');
   const [which, setWhich] = useState<number>();
-  const visit = stays.find((one) => one.id === which) ?? stays.at(-1);
+  const trouble = failed ? stays.findLast((one) => one.status === 'failed' || one.status === 'timedOut') : undefined;
+  const visit = stays.find((one) => one.id === which) ?? trouble ?? stays.at(-1);
   const job = visit && jobOf(visit);
   return (
     <Panel
@@ -450,13 +458,24 @@ function StateDetail({
       {stays.length > 1 && (
         <div className="field">
           <label htmlFor="visit">Entered {count(stays.length, 'time')}; shown</label>
-          <select id="visit" value={visit?.id} onChange={(event) => setWhich(Number(event.target.value))}>
-            {stays.map((one, index) => (
-              <option key={one.id} value={one.id}>
-                {one.iteration === undefined ? `time ${index + 1}` : `iteration ${one.iteration}`}, {one.status}
-              </option>
-            ))}
-          </select>
+          {stays.length > LISTED_MAX ? (
+            <input
+              id="visit"
+              type="number"
+              min={1}
+              max={stays.length}
+              value={stays.indexOf(visit!) + 1}
+              onChange={(event) => setWhich(stays[Number(event.target.value) - 1]?.id)}
+            />
+          ) : (
+            <select id="visit" value={visit?.id} onChange={(event) => setWhich(Number(event.target.value))}>
+              {stays.map((one, index) => (
+                <option key={one.id} value={one.id}>
+                  {one.iteration === undefined ? `time ${index + 1}` : `iteration ${one.iteration}`}, {one.status}
+                </option>
+              ))}
+            </select>
+          )}
         </div>
       )}
       <Tabs
@@ -478,6 +497,7 @@ function StateDetail({
             of={[
               ['Status', <Status key="status" of={visit.status} />],
               ['Type', visit.type],
+              ['Iteration', visit.iteration === undefined ? undefined : String(visit.iteration)],
               ['Resource', visit.resource && `${visit.resourceType}: ${visit.resource}`],
               ['Started', dateTime(visit.start)],
               ['Duration', duration((visit.end ?? now / 1000) - visit.start)],

@@ -2,41 +2,52 @@
 
 import { useMemo, useState } from 'react';
 
-import { call } from '../api/call';
+import { call, pages } from '../api/call';
 import { useQuery } from '../api/query';
 import { listBuckets, parseUri } from '../api/s3';
 import type { Endpoint } from '../api/types';
 import { Link, go, pageOfArn, to } from '../router';
 import { count } from '../ui/format';
 import { PageHead, Panel, Shown, TextField } from '../ui/parts';
-import { listStateMachines } from './StateMachines';
 import { listRoles } from '../api/iam';
+import { listLogGroups } from '../api/logs';
+import { listStateMachines } from './StateMachines';
 
 interface Found {
   kind: string;
   name: string;
   page: string;
+  /** What else it is called. */
+  also?: string;
 }
 
 const PAGES: Found[] = [
-  ['State machines', '/state-machines'],
-  ['Create state machine', '/create'],
-  ['Training jobs', '/training-jobs'],
-  ['Models', '/models'],
-  ['Endpoints', '/endpoints'],
-  ['S3', '/s3'],
-  ['CloudWatch Logs', '/logs'],
-  ['IAM', '/iam'],
-  ['Create role', '/iam/create-role'],
-  ['Set-up', '/set-up'],
-].map(([name, page]) => ({ kind: 'Page', name: name!, page: page! }));
+  ['Step Functions', 'State machines', '/state-machines', 'AWS SFN'],
+  ['Step Functions', 'Create state machine', '/create', 'AWS SFN'],
+  ['SageMaker', 'Training jobs', '/training-jobs', 'Amazon'],
+  ['SageMaker', 'Models', '/models', 'Amazon'],
+  ['SageMaker', 'Endpoints', '/endpoints', 'Amazon'],
+  ['S3', 'Buckets', '/s3', 'Amazon Simple Storage Service'],
+  ['CloudWatch', 'Logs', '/logs', 'Amazon'],
+  ['IAM', 'Roles', '/iam', 'AWS Identity and Access Management'],
+  ['IAM', 'Policies', '/iam?tab=policies', 'AWS Identity and Access Management'],
+  ['IAM', 'Create role', '/iam/create-role', 'AWS Identity and Access Management'],
+  ['Stepwell', 'Set-up', '/set-up', 'CLI boto3 SDK Terraform'],
+].map(([kind, name, page, also]) => ({ kind: kind!, name: name!, page: page!, also: also! }));
+
+/** So many of a kind are looked through. */
+const MOST = 1000;
 
 /** What there is, by name. A service that refuses has nothing to show here. */
 async function everything(): Promise<Found[]> {
   const list = <T,>(ask: Promise<T[]>, found: (item: T) => Found) =>
-    ask.then((items) => items.map(found)).catch(() => []);
+    ask.then((items) => items.slice(0, MOST).map(found)).catch(() => []);
   const sagemaker = <T,>(operation: string, member: string) =>
-    call<Record<string, T[]>>('sagemaker', operation, { MaxResults: 100 }).then((answer) => answer[member] ?? []);
+    pages<T>(async (NextToken) => {
+      const asked = { MaxResults: 100, SortBy: 'CreationTime', SortOrder: 'Descending', NextToken };
+      const answer = await call<Record<string, T[]> & { NextToken?: string }>('sagemaker', operation, asked);
+      return { items: answer[member] ?? [], next: answer.NextToken };
+    }, MOST);
   const all = await Promise.all([
     list(listStateMachines(), (machine) => ({
       kind: 'State machine',
@@ -59,23 +70,27 @@ async function everything(): Promise<Found[]> {
       page: to('endpoints', endpoint.EndpointName),
     })),
     list(listBuckets(), (bucket) => ({ kind: 'Bucket', name: bucket.name, page: to('s3', bucket.name) })),
-    list(
-      call<{ logGroups: { logGroupName: string }[] }>('logs', 'DescribeLogGroups', { limit: 50 }).then(
-        ({ logGroups }) => logGroups,
-      ),
-      ({ logGroupName }) => ({ kind: 'Log group', name: logGroupName, page: to('logs', logGroupName) }),
-    ),
+    list(listLogGroups(), ({ logGroupName }) => ({
+      kind: 'Log group',
+      name: logGroupName,
+      page: to('logs', logGroupName),
+    })),
     list(listRoles(), (role) => ({ kind: 'Role', name: role.name, page: to('iam', 'roles', role.name) })),
   ]);
   return all.flat();
 }
+
+/** Between two looks at everything. */
+const REST = 2000;
 
 const SHOWN = 30;
 
 export function Home() {
   const [search, setSearch] = useState('');
   const things = useQuery('everything', everything, {
-    on: (change) => change.service !== 'stepfunctions' || !(change.arn?.includes(':execution:') ?? false),
+    // What is in a thing, a line of a log or an execution, is not asked for here.
+    on: ({ service, arn }) => service !== 'cloudwatch' && !/:(execution|log-group):/.test(arn ?? ''),
+    rest: REST,
   });
   const word = search.trim();
   const found = useMemo(() => {
@@ -86,8 +101,8 @@ export function Home() {
     if (uri)
       return [{ kind: 'Object', name: word, page: `${to('s3', uri.bucket)}?key=${encodeURIComponent(uri.key)}` }];
     const words = word.toLowerCase().split(/\s+/);
-    return [...PAGES, ...(things.data ?? [])].filter(({ name, kind }) =>
-      words.every((one) => `${name} ${kind}`.toLowerCase().includes(one)),
+    return [...PAGES, ...(things.data ?? [])].filter(({ name, kind, also = '' }) =>
+      words.every((one) => `${name} ${kind} ${also}`.toLowerCase().includes(one)),
     );
   }, [word, things.data]);
   return (
@@ -131,8 +146,10 @@ export function Home() {
               <Link to="/create">Create one</Link>
             </Card>
             <Card title="Training jobs" page="/training-jobs" n={amount(all, 'Training job')} one="training job" />
+            <Card title="Models" page="/models" n={amount(all, 'Model')} one="model" />
             <Card title="Endpoints" page="/endpoints" n={amount(all, 'Endpoint')} one="endpoint" />
             <Card title="S3" page="/s3" n={amount(all, 'Bucket')} one="bucket" />
+            <Card title="Logs" page="/logs" n={amount(all, 'Log group')} one="log group" />
             <Card title="IAM" page="/iam" n={amount(all, 'Role')} one="role">
               <Link to="/iam/create-role">Create one</Link>
             </Card>
@@ -167,7 +184,7 @@ function Card({
     <Panel title={title}>
       {n !== undefined && (
         <p>
-          <Link to={page}>{count(n, one!)}</Link>
+          <Link to={page}>{n < MOST ? count(n, one!) : `${count(n, one!)} or more`}</Link>
         </p>
       )}
       {n === undefined && (

@@ -1,6 +1,6 @@
 // A training or transform job: its stages as they fill, its metrics, its log, what it used and made.
 
-import { useMemo } from 'react';
+import { useEffect, useMemo } from 'react';
 
 import { call } from '../api/call';
 import { useQuery } from '../api/query';
@@ -25,11 +25,20 @@ export interface TransformJob {
   TransformOutput?: { S3OutputPath?: string };
 }
 
-export default function JobDetail({ kind, name }: { kind: 'training' | 'transform'; name: string }) {
-  return kind === 'training' ? <Training name={name} /> : <Transform name={name} />;
+export default function JobDetail({
+  kind,
+  name,
+  onStatus,
+}: {
+  kind: 'training' | 'transform';
+  name: string;
+  /** Hears how the job stands. */
+  onStatus?: (status: string) => void;
+}) {
+  return kind === 'training' ? <Training name={name} onStatus={onStatus} /> : <Transform name={name} />;
 }
 
-function Training({ name }: { name: string }) {
+function Training({ name, onStatus }: { name: string; onStatus: ((status: string) => void) | undefined }) {
   const job = useQuery(
     `training ${name}`,
     (signal) => call<TrainingJob>('sagemaker', 'DescribeTrainingJob', { TrainingJobName: name }, signal),
@@ -39,13 +48,20 @@ function Training({ name }: { name: string }) {
   const log = useLog('/aws/sagemaker/TrainingJobs', `${name}/`);
   const series = useMemo(() => metricsOf(log.data ?? []), [log.data]);
   const now = useNow(busy);
+  const status = job.data?.TrainingJobStatus;
+  useEffect(() => {
+    if (status !== undefined) onStatus?.(status);
+  }, [status, onStatus]);
   return (
     <Shown query={job}>
       {(job) => (
         <>
-          <h3>
-            Training job <Link to={to('training-jobs', name)}>{name}</Link> <Status of={job.TrainingJobStatus} />
-          </h3>
+          {/* Its own page has its name and how it stands in the head. */}
+          {onStatus === undefined && (
+            <h3>
+              Training job <Link to={to('training-jobs', name)}>{name}</Link> <Status of={job.TrainingJobStatus} />
+            </h3>
+          )}
           <Stages of={job.SecondaryStatusTransitions ?? []} now={now / 1000} />
           {job.FailureReason && (
             <div className="problem">

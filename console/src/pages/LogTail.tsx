@@ -77,13 +77,23 @@ export function LogTail({ query, label }: { query: Query<LogLine[]>; label: stri
   );
 }
 
-export function LogLines({ lines, label }: { lines: (LogLine & { logStreamName?: string })[]; label: string }) {
+export function LogLines({
+  lines,
+  label,
+  follow = false,
+}: {
+  lines: (LogLine & { logStreamName?: string })[];
+  label: string;
+  /** Whether the end is shown until somebody scrolls. */
+  follow?: boolean;
+}) {
   return (
     <VirtualList
       label={label}
       count={lines.length}
       rowHeight={22}
       height={330}
+      end={follow ? 'first' : 'once there'}
       row={(index) => {
         const line = lines[index]!;
         return (

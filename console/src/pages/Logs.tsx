@@ -1,42 +1,29 @@
 // CloudWatch Logs: groups, and what is written in one, searched and followed.
 
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 
 import { call } from '../api/call';
+import { type GroupLine, GROUPS_MAX, LINES_MAX, Lines, listLogGroups } from '../api/logs';
 import { useQuery } from '../api/query';
 import { Link, to } from '../router';
 import { bytes, count, dateTime } from '../ui/format';
-import { PageHead, Panel, Shown, Table, TextField, useRested } from '../ui/parts';
-import { LogLines, type LogLine, ofGroup } from './LogTail';
-
-interface Group {
-  logGroupName: string;
-  creationTime: number;
-  storedBytes?: number;
-  retentionInDays?: number;
-}
+import { PageHead, Panel, Problem, Shown, Table, TextField, useRested } from '../ui/parts';
+import { LogLines, ofGroup } from './LogTail';
 
 export function Logs() {
   const [search, setSearch] = useState('');
   const rested = useRested(search.trim(), 200);
-  const groups = useQuery(
-    `log-groups ${rested}`,
-    (signal) =>
-      call<{ logGroups: Group[] }>(
-        'logs',
-        'DescribeLogGroups',
-        rested ? { logGroupNamePattern: rested, limit: 50 } : { limit: 50 },
-        signal,
-      ),
-    { on: (change) => change.service === 'logs' || change.service === 'sagemaker' },
-  );
+  const groups = useQuery(`log-groups ${rested}`, (signal) => listLogGroups(rested, signal), {
+    // Lines that are written make no group.
+    on: ({ service, arn }) => (service === 'logs' && !arn?.includes(':log-group:')) || service === 'sagemaker',
+  });
   return (
     <>
       <PageHead title="Logs" />
       <Panel title="Log groups">
         <TextField label="Name contains" type="search" value={search} onChange={setSearch} />
         <Shown query={groups}>
-          {({ logGroups }) => (
+          {(all) => (
             <Table
               label="Log groups"
               head={['Name', 'Created', 'Stored', 'Kept']}
@@ -48,7 +35,7 @@ export function Logs() {
                 </p>
               }
             >
-              {logGroups.map((group) => (
+              {all.map((group) => (
                 <tr key={group.logGroupName}>
                   <th scope="row">
                     <Link to={to('logs', group.logGroupName)}>{group.logGroupName}</Link>
@@ -61,12 +48,12 @@ export function Logs() {
             </Table>
           )}
         </Shown>
+        {(groups.data?.length ?? 0) >= GROUPS_MAX && <p className="quiet">There are more: search for them.</p>}
       </Panel>
     </>
   );
 }
 
-const LINES_MAX = 5000;
 const SPANS: [string, number][] = [
   ['15 minutes', 900],
   ['hour', 3600],
@@ -91,36 +78,17 @@ export function LogGroup({ group }: { group: string }) {
       ),
     { on: (change) => change.service === 'logs' || change.service === 'sagemaker' },
   );
+  const lines = useMemo(() => new Lines({ group, pattern, stream, span }), [group, pattern, stream, span]);
+  const [kept, setKept] = useState<{ of: Lines; lines: GroupLine[]; count: number }>();
   const events = useQuery(
     `events ${group} ${pattern} ${stream} ${span} ${live}`,
-    async (signal) => {
-      const lines: (LogLine & { logStreamName: string })[] = [];
-      let nextToken: string | undefined;
-      do {
-        const page = await call<{ events: typeof lines; nextToken?: string }>(
-          'logs',
-          'FilterLogEvents',
-          {
-            logGroupName: group,
-            startTime: Date.now() - span * 1000,
-            nextToken,
-            // As typed: whoever wants terms or JSON patterns puts them.
-            ...(pattern
-              ? {
-                  filterPattern: /^[\w.-]+$/.test(pattern) || /["{[]/.test(pattern) ? pattern : JSON.stringify(pattern),
-                }
-              : {}),
-            ...(stream ? { logStreamNames: [stream] } : {}),
-          },
-          signal,
-        );
-        lines.push(...page.events);
-        nextToken = page.nextToken;
-      } while (nextToken !== undefined && lines.length < LINES_MAX);
-      return { lines, more: nextToken !== undefined };
-    },
+    (signal) =>
+      lines
+        .read(signal, () => setKept({ of: lines, lines: lines.lines, count: lines.count }))
+        .then(() => true),
     live ? { on: ofGroup(group) } : {},
   );
+  const shown = kept?.of === lines ? kept : { lines: [], count: 0 };
   return (
     <>
       <PageHead title={group} crumbs={[['Logs', '/logs']]} />
@@ -156,17 +124,15 @@ export function LogGroup({ group }: { group: string }) {
             <input type="checkbox" checked={live} onChange={(event) => setLive(event.target.checked)} /> Follow
           </label>
         </div>
-        <Shown query={events}>
-          {({ lines, more }) => (
-            <div className="log">
-              <p className="quiet" role="status">
-                {count(lines.length, 'line')}
-                {more && ' and more: narrow the search'}
-              </p>
-              <LogLines lines={lines} label={`Lines of ${group}`} />
-            </div>
-          )}
-        </Shown>
+        {events.error && <Problem error={events.error} retry={events.reload} />}
+        <div className="log">
+          <p className="quiet" role="status">
+            {count(shown.count, 'line')}
+            {shown.count > LINES_MAX && `, the latest ${LINES_MAX.toLocaleString()} are shown`}
+            {events.loading && '; reading…'}
+          </p>
+          <LogLines lines={shown.lines} label={`Lines of ${group}`} follow={live} />
+        </div>
       </Panel>
     </>
   );

@@ -4,29 +4,18 @@ import { useState } from 'react';
 
 import { call } from '../api/call';
 import { of, useQuery } from '../api/query';
-import type { Counts, ExecutionItem, MapRun as Described } from '../api/types';
-import { Link, to } from '../router';
+import type { Counts, MapRun as Described } from '../api/types';
+import { to } from '../router';
 import { dateTime, duration } from '../ui/format';
-import { Arn, Facts, PageHead, Panel, Shown, Status, Table, useNow } from '../ui/parts';
+import { Arn, Facts, PageHead, Panel, Shown, Status, useNow } from '../ui/parts';
+import { ExecutionTable } from './ExecutionTable';
 
 export function MapRun({ arn }: { arn: string }) {
   const on = of('stepfunctions');
   const [status, setStatus] = useState('');
-  const [most, setMost] = useState(100);
   const run = useQuery(
     `map-run ${arn}`,
     (signal) => call<Described>('states', 'DescribeMapRun', { mapRunArn: arn }, signal),
-    { on },
-  );
-  const children = useQuery(
-    `children ${arn} ${status} ${most}`,
-    (signal) =>
-      call<{ executions: ExecutionItem[]; nextToken?: string }>(
-        'states',
-        'ListExecutions',
-        { mapRunArn: arn, maxResults: Math.min(most, 1000), ...(status ? { statusFilter: status } : {}) },
-        signal,
-      ),
     { on },
   );
   const now = useNow(run.data?.status === 'RUNNING');
@@ -73,36 +62,7 @@ export function MapRun({ arn }: { arn: string }) {
             </select>
           </div>
         </div>
-        <Shown query={children}>
-          {({ executions, nextToken }) => (
-            <>
-              <Table
-                label="Child executions"
-                head={['Name', 'Items', 'Status', 'Started', 'Duration']}
-                empty={<p>None.</p>}
-              >
-                {executions.map((item) => (
-                  <tr key={item.executionArn}>
-                    <th scope="row">
-                      <Link to={to('executions', item.executionArn)}>{item.name}</Link>
-                    </th>
-                    <td>{item.itemCount}</td>
-                    <td>
-                      <Status of={item.status} />
-                    </td>
-                    <td>{dateTime(item.startDate)}</td>
-                    <td>{duration((item.stopDate ?? now / 1000) - item.startDate)}</td>
-                  </tr>
-                ))}
-              </Table>
-              {nextToken && (
-                <button type="button" onClick={() => setMost(most + 300)}>
-                  Show more
-                </button>
-              )}
-            </>
-          )}
-        </Shown>
+        <ExecutionTable owner={{ mapRunArn: arn }} status={status} on={on} label="Child executions" items />
       </Panel>
     </>
   );

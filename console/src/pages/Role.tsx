@@ -5,6 +5,7 @@ import { Suspense, lazy, useMemo, useState } from 'react';
 import { query } from '../api/call';
 import { useQuery } from '../api/query';
 import { Link, go, to } from '../router';
+import { pretty } from '../ui/format';
 import {
   Arn,
   Code,
@@ -127,7 +128,7 @@ export function Role({ name }: { name: string }) {
                             onClick={() =>
                               void run(async () => {
                                 const text = await inlinePolicy(name, policy);
-                                setDialog({ inline: policy, text: JSON.stringify(JSON.parse(text), null, 2) });
+                                setDialog({ inline: policy, text: pretty(text) });
                               })
                             }
                           >

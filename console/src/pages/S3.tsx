@@ -14,7 +14,7 @@ import {
   readStart,
 } from '../api/s3';
 import { Link, setParameter, to, useLocation } from '../router';
-import { bytes, dateTime, pretty } from '../ui/format';
+import { bytes, count, dateTime, pretty } from '../ui/format';
 import {
   Code,
   Copy,
@@ -31,6 +31,8 @@ import {
 
 const on = (change: { service: string }) => change.service === 's3';
 const PREVIEW = 64 << 10;
+/** So many lines of CSV make rows. */
+const ROWS = 100;
 
 export function Buckets() {
   const [creating, setCreating] = useState(false);
@@ -243,7 +245,7 @@ function Preview({ bucket, name }: { bucket: string; name: string }) {
             <>
               <p className="quiet">
                 {bytes(size)}
-                {size > PREVIEW && `, the first ${bytes(PREVIEW)} are shown`}
+                {size > PREVIEW && `, the first ${bytes(PREVIEW)} are looked at`}
               </p>
               <Content name={name} text={text} whole={size <= PREVIEW} />
             </>
@@ -277,19 +279,24 @@ function Content({ name, text, whole }: { name: string; text: string; whole: boo
   if (!whole) lines.pop();
   const columns = lines[0]?.split(',').length ?? 0;
   if (/\.csv$/i.test(name) || (columns > 2 && lines.every((line) => line.split(',').length === columns))) {
-    const rows = lines.slice(0, 100).map(cells);
+    const rows = lines.slice(0, ROWS).map(cells);
     const header = rows[0]?.some((cell) => cell !== '' && Number.isNaN(Number(cell))) ?? false;
     const head = header ? rows[0]! : (rows[0] ?? []).map((_, index) => `Column ${index + 1}`);
     return (
-      <Table label={name} head={head} empty={<p>It is empty.</p>}>
-        {rows.slice(header ? 1 : 0).map((row, index) => (
-          <tr key={index}>
-            {row.map((cell, column) => (
-              <td key={column}>{cell}</td>
-            ))}
-          </tr>
-        ))}
-      </Table>
+      <>
+        {(lines.length > rows.length || !whole) && (
+          <p className="quiet">The first {count(rows.length - (header ? 1 : 0), 'row')}:</p>
+        )}
+        <Table label={name} head={head} empty={<p>It is empty.</p>}>
+          {rows.slice(header ? 1 : 0).map((row, index) => (
+            <tr key={index}>
+              {row.map((cell, column) => (
+                <td key={column}>{cell}</td>
+              ))}
+            </tr>
+          ))}
+        </Table>
+      </>
     );
   }
   return <Code text={whole ? pretty(text) : text} label={name} />;

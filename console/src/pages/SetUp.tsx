@@ -2,13 +2,16 @@
 
 import { useSyncExternalStore } from 'react';
 
-import { onSession, region } from '../api/session';
+import { credentials, isSignedIn, onSession, region } from '../api/session';
 import { HOME } from '../router';
 import { Code, PageHead, Panel } from '../ui/parts';
 
 export function SetUp() {
   const where = location.origin;
   const name = useSyncExternalStore(onSession, region);
+  // The secret of whoever signed in is not for a page.
+  const key = useSyncExternalStore(onSession, () => credentials().accessKeyId);
+  const secret = useSyncExternalStore(onSession, isSignedIn) ? 'YOUR-SECRET-ACCESS-KEY' : 'test';
   return (
     <>
       <PageHead title="Set-up" />
@@ -20,13 +23,13 @@ export function SetUp() {
         <Code text={`eval "$(stepwell env --endpoint ${where})"`} label="Shell" />
         <p>From elsewhere, by hand:</p>
         <Code
-          text={`export AWS_ENDPOINT_URL=${where}\nexport AWS_DEFAULT_REGION=${name}\nexport AWS_ACCESS_KEY_ID=test\nexport AWS_SECRET_ACCESS_KEY=test`}
+          text={`export AWS_ENDPOINT_URL=${where}\nexport AWS_DEFAULT_REGION=${name}\nexport AWS_ACCESS_KEY_ID=${key}\nexport AWS_SECRET_ACCESS_KEY=${secret}`}
           label="Shell"
         />
       </Panel>
       <Panel title="Python: boto3">
         <Code
-          text={`import boto3\n\nstates = boto3.client(\n    "stepfunctions",\n    endpoint_url="${where}",\n    region_name="${name}",\n    aws_access_key_id="test",\n    aws_secret_access_key="test",\n)\nprint(states.list_state_machines()["stateMachines"])`}
+          text={`import boto3\n\nstates = boto3.client(\n    "stepfunctions",\n    endpoint_url="${where}",\n    region_name="${name}",\n    aws_access_key_id="${key}",\n    aws_secret_access_key="${secret}",\n)\nprint(states.list_state_machines()["stateMachines"])`}
           label="Python"
         />
       </Panel>
@@ -47,7 +50,7 @@ export function SetUp() {
       </Panel>
       <Panel title="Terraform">
         <Code
-          text={`provider "aws" {\n  region                      = "${name}"\n  access_key                  = "test"\n  secret_key                  = "test"\n  skip_credentials_validation = true\n  skip_requesting_account_id  = true\n  s3_use_path_style           = true\n\n  endpoints {\n    sfn        = "${where}"\n    sagemaker  = "${where}"\n    s3         = "${where}"\n    iam        = "${where}"\n    sts        = "${where}"\n    logs       = "${where}"\n    cloudwatch = "${where}"\n  }\n}`}
+          text={`provider "aws" {\n  region                      = "${name}"\n  access_key                  = "${key}"\n  secret_key                  = "${secret}"\n  skip_credentials_validation = true\n  skip_requesting_account_id  = true\n  s3_use_path_style           = true\n\n  endpoints {\n    sfn        = "${where}"\n    sagemaker  = "${where}"\n    s3         = "${where}"\n    iam        = "${where}"\n    sts        = "${where}"\n    logs       = "${where}"\n    cloudwatch = "${where}"\n  }\n}`}
           label="Terraform"
         />
       </Panel>

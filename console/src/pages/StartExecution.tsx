@@ -5,8 +5,18 @@ import { useState } from 'react';
 import { call } from '../api/call';
 import { inputKeys } from '../api/history';
 import { go, to } from '../router';
-import { pretty } from '../ui/format';
-import { Code, Dialog, Field, TextArea, TextField } from '../ui/parts';
+import { duration, exact, pretty } from '../ui/format';
+import { Code, Dialog, Field, Status, TextArea, TextField } from '../ui/parts';
+
+/** Of an Express execution. */
+interface Answer {
+  status: string;
+  startDate: number;
+  stopDate: number;
+  output?: string;
+  error?: string;
+  cause?: string;
+}
 
 export function StartExecution({
   stateMachineArn,
@@ -26,10 +36,10 @@ export function StartExecution({
   const empty = JSON.stringify(Object.fromEntries(keys.map((key) => [key, ''])), null, 2);
   const [text, setText] = useState(input === undefined ? empty : pretty(input));
   const [name, setName] = useState('');
-  const [answer, setAnswer] = useState<string>();
+  const [answer, setAnswer] = useState<Answer>();
   let parsed: Record<string, unknown> | undefined;
   try {
-    const value = JSON.parse(text) as unknown;
+    const value = exact(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) parsed = value as Record<string, unknown>;
   } catch {
     // The field below says it.
@@ -42,16 +52,14 @@ export function StartExecution({
       onSubmit={async () => {
         const request = { stateMachineArn, input: text, ...(name.trim() ? { name: name.trim() } : {}) };
         if (type === 'EXPRESS') {
-          const result = await call<{ status: string; output?: string; error?: string; cause?: string }>(
-            'states',
-            'StartSyncExecution',
-            request,
-          );
-          setAnswer(result.output ?? `${result.status}: ${result.error ?? ''} ${result.cause ?? ''}`);
-          throw new Error(`The execution has ended: ${result.status.toLowerCase()}.`);
+          setAnswer(undefined);
+          setAnswer(await call<Answer>('states', 'StartSyncExecution', request));
+          // It leaves no page of its own: what came of it is shown here.
+          return false;
         }
         const { executionArn } = await call<{ executionArn: string }>('states', 'StartExecution', request);
         go(to('executions', executionArn));
+        return true;
       }}
     >
       <TextField label="Name" value={name} onChange={setName} hint="Left empty, one is made up." />
@@ -71,7 +79,7 @@ export function StartExecution({
                   let next: unknown = typed;
                   if (!plain) {
                     try {
-                      next = JSON.parse(typed);
+                      next = exact(typed);
                     } catch {
                       // On the way to JSON it is text.
                     }
@@ -89,7 +97,20 @@ export function StartExecution({
         onChange={setText}
         hint={keys.length > 0 ? 'JSON. The definition reads the keys above from it.' : 'JSON.'}
       />
-      {answer !== undefined && <Code text={answer} label="Output" />}
+      {answer && (
+        <div role="status">
+          <p>
+            <Status of={answer.status} /> in {duration(answer.stopDate - answer.startDate)}
+          </p>
+          {answer.error !== undefined && (
+            <div className="problem">
+              <strong>{answer.error}</strong>
+              <pre>{pretty(answer.cause)}</pre>
+            </div>
+          )}
+          {answer.output !== undefined && <Code text={answer.output} label="Output" />}
+        </div>
+      )}
     </Dialog>
   );
 }

@@ -2,15 +2,15 @@
 
 import { useCallback, useState } from 'react';
 
-import { call, pages } from '../api/call';
+import { call } from '../api/call';
 import { METRICS_REST, counted, metrics, timeOfDay, untilNow } from '../api/metrics';
 import { of, useQuery } from '../api/query';
-import type { ExecutionItem, StateMachineDetail } from '../api/types';
+import type { StateMachineDetail } from '../api/types';
 import { Graph } from '../graph/Graph';
 import { picture } from '../graph/picture';
 import { Link, go, setParameter, to, useLocation } from '../router';
 import { Chart } from '../ui/chart';
-import { dateTime, duration } from '../ui/format';
+import { dateTime } from '../ui/format';
 import {
   Arn,
   Code,
@@ -24,8 +24,9 @@ import {
   Tabs,
   TextField,
   useAnnounce,
-  useNow,
+  useRested,
 } from '../ui/parts';
+import { ExecutionTable } from './ExecutionTable';
 import { StartExecution } from './StartExecution';
 
 export function describe(arn: string, signal?: AbortSignal): Promise<StateMachineDetail> {
@@ -148,47 +149,22 @@ export function StateMachine({ arn }: { arn: string }) {
 }
 
 const STATUSES = ['RUNNING', 'SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'];
-const PAGE = 50;
-/** A name or a time is looked for among so many of the latest. */
-const SEARCHED_MAX = 10_000;
 
 function Executions({ arn }: { arn: string }) {
   const [status, setStatus] = useState('');
   const [name, setName] = useState('');
   const [since, setSince] = useState('');
   const [until, setUntil] = useState('');
-  const [most, setMost] = useState(PAGE);
-  const filtered = name !== '' || since !== '' || until !== '';
-  const list = useQuery(
-    `executions ${arn} ${status} ${most} ${filtered}`,
-    async (signal) => {
-      let more = false;
-      const items = await pages<ExecutionItem>(
-        async (nextToken) => {
-          const page = await call<{ executions: ExecutionItem[]; nextToken?: string }>(
-            'states',
-            'ListExecutions',
-            {
-              stateMachineArn: arn,
-              // A name or a time is looked for further back than is shown.
-              maxResults: filtered ? 1000 : Math.min(most, 1000),
-              nextToken,
-              ...(status ? { statusFilter: status } : {}),
-            },
-            signal,
-          );
-          more = page.nextToken !== undefined;
-          return { items: page.executions, next: page.nextToken };
-        },
-        filtered ? SEARCHED_MAX : most,
-      );
-      return { items, more };
-    },
-    { on: of('stepfunctions', arn.replace(':stateMachine:', ':execution:')) },
-  );
-  const now = useNow(list.data?.items.some((item) => item.status === 'RUNNING') ?? false);
-  const after = since ? new Date(since).getTime() / 1000 : 0;
-  const before = until ? new Date(until).getTime() / 1000 : Infinity;
+  const word = useRested(name.trim(), 200);
+  const search =
+    word !== '' || since !== '' || until !== ''
+      ? {
+          name: word,
+          since: since ? new Date(since).getTime() / 1000 : 0,
+          // JSON, which the search is compared as, has no infinity.
+          until: until ? new Date(until).getTime() / 1000 : Number.MAX_VALUE,
+        }
+      : undefined;
   return (
     <Panel title="Executions">
       <div className="filters">
@@ -207,43 +183,13 @@ function Executions({ arn }: { arn: string }) {
         <TextField label="Started after" type="datetime-local" value={since} onChange={setSince} />
         <TextField label="Started before" type="datetime-local" value={until} onChange={setUntil} />
       </div>
-      <Shown query={list}>
-        {({ items, more }) => {
-          const found = items.filter(
-            (item) => item.name.includes(name.trim()) && item.startDate >= after && item.startDate <= before,
-          );
-          return (
-            <>
-              <Table
-                label="Executions"
-                head={['Name', 'Status', 'Started', 'Duration']}
-                empty={<p>{items.length === 0 ? 'No executions.' : 'No execution fits.'}</p>}
-              >
-                {found.slice(0, most).map((item) => (
-                  <tr key={item.executionArn}>
-                    <th scope="row">
-                      <Link to={to('executions', item.executionArn)}>{item.name}</Link>
-                    </th>
-                    <td>
-                      <Status of={item.status} />
-                    </td>
-                    <td>{dateTime(item.startDate)}</td>
-                    <td>{duration((item.stopDate ?? now / 1000) - item.startDate)}</td>
-                  </tr>
-                ))}
-              </Table>
-              {filtered && more && (
-                <p className="quiet">Searched are the latest {SEARCHED_MAX.toLocaleString()} executions.</p>
-              )}
-              {((more && !filtered) || found.length > most) && (
-                <button type="button" onClick={() => setMost(most + 200)}>
-                  Show more
-                </button>
-              )}
-            </>
-          );
-        }}
-      </Shown>
+      <ExecutionTable
+        owner={{ stateMachineArn: arn }}
+        status={status}
+        search={search}
+        on={of('stepfunctions', arn.replace(':stateMachine:', ':execution:'))}
+        label="Executions"
+      />
     </Panel>
   );
 }
@@ -308,6 +254,22 @@ interface Version {
 interface Alias {
   stateMachineAliasArn: string;
   creationDate: number;
+  routingConfiguration: { stateMachineVersionArn: string; weight: number }[];
+}
+
+/** The aliases, each with the versions that it leads to. */
+async function aliasesOf(stateMachineArn: string, signal: AbortSignal): Promise<Alias[]> {
+  const { stateMachineAliases } = await call<{ stateMachineAliases: { stateMachineAliasArn: string }[] }>(
+    'states',
+    'ListStateMachineAliases',
+    { stateMachineArn, maxResults: 1000 },
+    signal,
+  );
+  return Promise.all(
+    stateMachineAliases.map(({ stateMachineAliasArn }) =>
+      call<Alias>('states', 'DescribeStateMachineAlias', { stateMachineAliasArn }, signal),
+    ),
+  );
 }
 
 function Versions({ arn }: { arn: string }) {
@@ -326,17 +288,7 @@ function Versions({ arn }: { arn: string }) {
       ),
     { on },
   );
-  const aliases = useQuery(
-    `aliases ${arn}`,
-    (signal) =>
-      call<{ stateMachineAliases: Alias[] }>(
-        'states',
-        'ListStateMachineAliases',
-        { stateMachineArn: arn, maxResults: 1000 },
-        signal,
-      ),
-    { on },
-  );
+  const aliases = useQuery(`aliases ${arn}`, (signal) => aliasesOf(arn, signal), { on });
   const publish = useCallback(async () => {
     const { stateMachineVersionArn } = await call<{ stateMachineVersionArn: string }>(
       'states',
@@ -378,13 +330,21 @@ function Versions({ arn }: { arn: string }) {
       </Panel>
       <Panel title="Aliases">
         <Shown query={aliases}>
-          {({ stateMachineAliases }) => (
-            <Table label="Aliases" head={['Alias', 'Created']} empty={<p>No alias.</p>}>
-              {stateMachineAliases.map((alias) => (
+          {(aliases) => (
+            <Table label="Aliases" head={['Alias', 'Leads to', 'Created']} empty={<p>No alias.</p>}>
+              {aliases.map((alias) => (
                 <tr key={alias.stateMachineAliasArn}>
                   <th scope="row">
                     <Arn arn={alias.stateMachineAliasArn} />
                   </th>
+                  <td>
+                    {alias.routingConfiguration
+                      .map(
+                        ({ stateMachineVersionArn, weight }) =>
+                          `version ${stateMachineVersionArn.split(':').pop()}${weight === 100 ? '' : `, ${weight} %`}`,
+                      )
+                      .join('; ')}
+                  </td>
                   <td>{dateTime(alias.creationDate)}</td>
                 </tr>
               ))}
@@ -399,9 +359,7 @@ function Versions({ arn }: { arn: string }) {
           onClose={() => setDialog(null)}
           onSubmit={async () => {
             const routingConfiguration = [{ stateMachineVersionArn: dialog, weight: 100 }];
-            const known = aliases.data?.stateMachineAliases.find((one) =>
-              one.stateMachineAliasArn.endsWith(`:${alias}`),
-            );
+            const known = aliases.data?.find((one) => one.stateMachineAliasArn.endsWith(`:${alias}`));
             if (known) {
               const { stateMachineAliasArn } = known;
               await call('states', 'UpdateStateMachineAlias', { stateMachineAliasArn, routingConfiguration });

@@ -38,15 +38,18 @@ export function TrainingJobs() {
 export function TrainingJob({ name }: { name: string }) {
   const [stopping, setStopping] = useState(false);
   const announce = useAnnounce();
+  const [status, setStatus] = useState<string>();
   return (
     <>
-      <PageHead title={name} crumbs={[['Training jobs', '/training-jobs']]}>
-        <button type="button" onClick={() => setStopping(true)}>
-          Stop
-        </button>
+      <PageHead title={name} crumbs={[['Training jobs', '/training-jobs']]} status={status && <Status of={status} />}>
+        {status === 'InProgress' && (
+          <button type="button" onClick={() => setStopping(true)}>
+            Stop
+          </button>
+        )}
       </PageHead>
       <Panel title="The job">
-        <JobDetail kind="training" name={name} />
+        <JobDetail kind="training" name={name} onStatus={setStatus} />
       </Panel>
       {stopping && (
         <Dialog

@@ -377,7 +377,8 @@ export function Dialog({
 }: {
   title: string;
   submit: string;
-  onSubmit: () => Promise<void> | void;
+  /** What is done; false leaves the dialog open, with what came of it. */
+  onSubmit: () => Promise<boolean | void> | boolean | void;
   onClose: () => void;
   children: ReactNode;
   danger?: boolean;
@@ -395,8 +396,7 @@ export function Dialog({
         onSubmit={(event: FormEvent) => {
           event.preventDefault();
           void run(async () => {
-            await onSubmit();
-            dialog.current?.close();
+            if ((await onSubmit()) !== false) dialog.current?.close();
           });
         }}
       >

@@ -10,23 +10,24 @@ export function VirtualList({
   rowHeight,
   height,
   row,
-  onEnd,
+  end = 'never',
 }: {
   label: string;
   count: number;
   rowHeight: number;
   height: number;
   row: (index: number) => ReactNode;
-  /** Called when the last rows come into sight. */
-  onEnd?: () => void;
+  /** When the last rows stay in sight though more come: from the first, once somebody has scrolled there, or never. */
+  end?: 'first' | 'once there' | 'never';
 }) {
   const box = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
+  const atEnd = useRef(end === 'first');
   const first = Math.max(0, Math.floor(top / rowHeight) - BEYOND);
   const last = Math.min(count, Math.ceil((top + height) / rowHeight) + BEYOND);
   useLayoutEffect(() => {
-    if (last >= count) onEnd?.();
-  }, [last, count, onEnd]);
+    if (end !== 'never' && atEnd.current) box.current!.scrollTop = box.current!.scrollHeight;
+  }, [count, end]);
   const rows = [];
   for (let index = first; index < last; index++) {
     rows.push(
@@ -50,7 +51,10 @@ export function VirtualList({
       aria-rowcount={count}
       tabIndex={0}
       style={{ height: Math.min(height, Math.max(1, count) * rowHeight) }}
-      onScroll={(event) => setTop(event.currentTarget.scrollTop)}
+      onScroll={({ currentTarget }) => {
+        setTop(currentTarget.scrollTop);
+        atEnd.current = currentTarget.scrollTop + currentTarget.clientHeight >= currentTarget.scrollHeight - rowHeight;
+      }}
     >
       <div role="rowgroup" className="virtual-space" style={{ height: count * rowHeight }}>
         {rows}
