@@ -5,7 +5,10 @@ import concurrent.futures
 import hashlib
 import json
 import os
+import pathlib
 import re
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -18,7 +21,7 @@ import pytest
 
 import pipeline
 from browser import browser, console, expect  # noqa: F401 - fixtures
-from conftest import Server
+from conftest import ROOT, Server
 from enforcing import Enforcing
 
 ROLE = "arn:aws:iam::000000000000:role/stepwell"
@@ -756,6 +759,32 @@ def test_everything_is_found_from_home(console, server):
     console.field("Search").fill(start(machine))
     page.keyboard.press("Enter")
     expect(console.state("First")).to_have_attribute("data-status", GREEN)
+
+
+def test_what_the_set_up_page_says_works(console, server):
+    machine = create(TWO)
+    page = console.go("/set-up")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    exports, boto, sdk, aws = (
+        page.locator(f"pre[aria-label={label}]").nth(which).inner_text()
+        for label, which in (("Shell", 1), ("Python", 0), ("Python", 1), ("Shell", 2))
+    )
+
+    def said(command, variables):
+        ended = subprocess.run(command, env=variables, capture_output=True, text=True)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    assert machine in said([sys.executable, "-c", boto], plain)
+    # After what `stepwell env` sets.
+    assert "SUCCEEDED" in said([sys.executable, "-c", sdk + '\nexecution.get_output(wait=True)\nprint(execution.describe()["status"])'], os.environ)
+    tools = {**plain, "PATH": f"{pathlib.Path(sys.executable).parent}:{plain['PATH']}"}
+    assert machine in said(["sh", "-c", f"{exports}\n{aws}"], tools)
+    rust = page.get_by_label("Rust", exact=True).inner_text()
+    used = re.findall(r"stepwell_sdk::(?:(steps)::)?(?:\{(.*)\}|(\w+))", rust)
+    names = {name.strip() for _, several, one in used for name in (several or one).split(",")}
+    told = (ROOT / "crates/sdk/src/lib.rs").read_text() + (ROOT / "crates/sdk/src/steps/mod.rs").read_text()
+    assert names == {"Chain", "Pass", "Client", "Workflow"} and all(re.search(rf"\b{name}\b", told) for name in names)
 
 
 def test_addresses_of_awss_console_lead_here(console, server):

@@ -161,3 +161,12 @@ def test_a_narrow_window_scrolls_only_down(console, world, name):
     page.wait_for_timeout(300)
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0, f"{wide} pixels too wide"
+
+
+def test_a_dialog_in_a_narrow_window_cuts_nothing_off(console, world):
+    page = console.page
+    page.set_viewport_size({"width": 390, "height": 800})
+    console.go(world["role"])
+    console.button("Attach policy").click()
+    expect(page.get_by_role("checkbox").first).to_be_visible()
+    assert page.get_by_role("dialog").evaluate("dialog => dialog.scrollWidth - dialog.clientWidth") <= 0

@@ -41,7 +41,7 @@ export function SetUp() {
       </Panel>
       <Panel title="Rust: stepwell-sdk">
         <Code
-          text={`use stepwell_sdk::prelude::*;\n\nlet workflow = Workflow::new("hello", Chain::new().then(Pass::new("Hello")), "arn:aws:iam::000000000000:role/stepwell")?;\nlet workflow = workflow.create(&client).await?;`}
+          text={`use stepwell_sdk::steps::{Chain, Pass};\nuse stepwell_sdk::{Client, Workflow};\n\nlet client = Client::local("${where}")?;\nlet chain = Chain::new().then(Pass::new("Hello"));\nlet role = "arn:aws:iam::000000000000:role/stepwell";\nlet workflow = Workflow::new("hello", chain, role)?.create(&client).await?;\nlet execution = workflow.execute(serde_json::json!({})).await?;`}
           label="Rust"
         />
       </Panel>
