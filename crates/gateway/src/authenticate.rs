@@ -56,18 +56,17 @@ pub(crate) async fn sender(
         return Err(Fault::Missing.into());
     }
     let now = gateway.moment().now;
-    let key = caller.access_key.clone().unwrap_or_default();
-    let unknown = || Fault::UnknownKey(key.clone());
+    let unknown = || Fault::UnknownKey(caller.access_key.clone().unwrap_or_default());
     if let Some(version2) = Version2::read(head.headers, head.query) {
         let identity = identity.ok_or_else(unknown)?;
         version2.verify(&head, &identity, now)?;
-        let caller = identity.caller(&caller.region);
+        let caller = identity.caller(caller.region);
         return Ok(Sender { caller, proof: None, signed_for: Some("s3".to_owned()) });
     }
     let claim = Claim::read(head.headers, head.query)?;
     let identity = identity.ok_or_else(unknown)?;
     let proof = claim.proof(&head, &identity, now)?;
-    let caller = identity.caller(&caller.region);
+    let caller = identity.caller(caller.region);
     Ok(Sender { caller, proof: Some(proof), signed_for: Some(claim.service().to_owned()) })
 }
 

@@ -65,10 +65,10 @@ impl Identity {
     }
 
     /// Whoever has the key, asking in a region.
-    pub fn caller(&self, region: &str) -> Caller {
+    pub fn caller(&self, region: impl Into<String>) -> Caller {
         Caller {
             account: self.account.clone(),
-            region: region.to_owned(),
+            region: region.into(),
             arn: self.arn.clone(),
             access_key: Some(self.access_key.clone()),
             origin: Origin::Client,
