@@ -69,11 +69,11 @@ pub fn s3_path(path: Option<&str>, what: &str) -> Result<s3::Location, Error> {
     })
 }
 
-/// A channel's source: of a kind that is built, with objects in it.
+/// A channel's source: of a kind that is built, with objects in it that the job's role may list.
 pub async fn s3_source(
     context: &Context,
     caller: &Caller,
-    request: &Value,
+    role: &str,
     source: &Value,
     channel: &str,
 ) -> Result<(), Error> {
@@ -95,8 +95,7 @@ pub async fn s3_source(
     }
     let uri = source["S3Uri"].as_str().unwrap_or_default();
     let location = s3_path(Some(uri), &format!("the S3Uri of channel \"{channel}\""))?;
-    let role = request["RoleArn"].as_str().unwrap_or_default();
-    // The job's role reads it, not whoever makes the job. A transform's is its model's, and looks later.
+    // The job's role reads it, not whoever makes the job. Models may have none.
     let reader = match role {
         "" => caller.clone(),
         role => Caller {

@@ -113,7 +113,8 @@ async fn check(context: &Context, caller: &Caller, request: &Value) -> Result<()
             &format!("the InputMode of channel \"{name}\""),
         )?;
         inputs::uncompressed(channel, name)?;
-        inputs::s3_source(context, caller, request, &channel["DataSource"]["S3DataSource"], name)
+        let role = request["RoleArn"].as_str().unwrap_or_default();
+        inputs::s3_source(context, caller, role, &channel["DataSource"]["S3DataSource"], name)
             .await?;
     }
     Ok(())

@@ -143,14 +143,15 @@ async fn create_transform_job(
         model::existing(context, caller, request["ModelName"].as_str().unwrap_or_default()).await?;
     let container = model.container();
     inputs::image(context, &container.image)?;
-    check(context, caller, &request).await?;
+    let role = model.request["ExecutionRoleArn"].as_str();
+    check(context, caller, role.unwrap_or_default(), &request).await?;
     let moment = context.clock.moment();
     let job = TransformJob {
         arn: arn.clone(),
         folder: moment.dice("transform job folder").uuid(),
         progress: Progress::new(moment.now.0),
         container,
-        role: model.request["ExecutionRoleArn"].as_str().map(str::to_owned),
+        role: role.map(str::to_owned),
         awaiting,
         maker: caller.task(),
         request,
@@ -178,7 +179,12 @@ fn name_taken(arn: &str) -> Error {
     )
 }
 
-async fn check(context: &Context, caller: &Caller, request: &Value) -> Result<(), Error> {
+async fn check(
+    context: &Context,
+    caller: &Caller,
+    role: &str,
+    request: &Value,
+) -> Result<(), Error> {
     inputs::one_instance(&request["TransformResources"])?;
     processing(request)?;
     if request["TransformInput"]["CompressionType"].as_str().is_some_and(|kind| kind != "None") {
@@ -191,7 +197,7 @@ async fn check(context: &Context, caller: &Caller, request: &Value) -> Result<()
         "TransformOutput.S3OutputPath",
     )?;
     let source = &request["TransformInput"]["DataSource"]["S3DataSource"];
-    inputs::s3_source(context, caller, request, source, "TransformInput").await
+    inputs::s3_source(context, caller, role, source, "TransformInput").await
 }
 
 /// How the job treats its data.

@@ -147,6 +147,9 @@ fn told(denials: &[Denial]) -> String {
                 .find_map(|word| denial.message.find(word).map(|at| &denial.message[at..]))
                 .unwrap_or(&denial.message);
             text += &format!("  {} on {}\n    {reason}\n", denial.action, denial.resource);
+            if let Some(reason) = denial.condition() {
+                text += &format!("    {reason}\n");
+            }
         }
     }
     text
@@ -166,16 +169,17 @@ mod tests {
             message: format!(
                 "User: x is not authorized to perform: {action} on resource: * because no identity-based policy allows the {action} action"
             ),
-            passed_to: None,
-            to_others: false,
+            passed_to: Some("sagemaker.amazonaws.com".into()),
+            to_others: action == "iam:PassRole",
             execution_arn: None,
         };
-        let text = told(&[denial("s3:GetObject"), denial("logs:PutLogEvents")]);
+        let text = told(&[denial("s3:GetObject"), denial("iam:PassRole")]);
         assert_eq!(
             text,
-            "arn:aws:iam::000000000000:role/work\n  logs:PutLogEvents on *\n    because no \
-             identity-based policy allows the logs:PutLogEvents action\n  s3:GetObject on *\n    \
-             because no identity-based policy allows the s3:GetObject action\n"
+            "arn:aws:iam::000000000000:role/work\n  iam:PassRole on *\n    because no \
+             identity-based policy allows the iam:PassRole action\n    a policy allows it on the \
+             condition of another iam:PassedToService than sagemaker.amazonaws.com\n  s3:GetObject \
+             on *\n    because no identity-based policy allows the s3:GetObject action\n"
         );
     }
 }

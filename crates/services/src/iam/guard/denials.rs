@@ -233,12 +233,18 @@ impl Denial {
     /// What would allow it.
     pub fn hint(&self) -> Option<String> {
         let hint = hint_of(&self.message, self.passed_to.as_deref())?;
-        match (&self.passed_to, self.to_others) {
-            (Some(service), true) => Some(format!(
-                "A policy allows it on the condition of another iam:PassedToService than {service}. {hint}"
-            )),
-            _ => Some(hint),
-        }
+        Some(match self.condition() {
+            Some(condition) => format!("{hint}; {condition}"),
+            None => hint,
+        })
+    }
+
+    /// The condition that was the reason.
+    pub fn condition(&self) -> Option<String> {
+        let service = self.passed_to.as_ref().filter(|_| self.to_others)?;
+        Some(format!(
+            "a policy allows it on the condition of another iam:PassedToService than {service}"
+        ))
     }
 
     fn what(&self) -> What {

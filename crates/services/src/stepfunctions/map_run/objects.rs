@@ -52,14 +52,19 @@ impl Objects {
             return Ok(output.await?.members);
         }
         context.iam.check(context, caller, "s3", operation, &members, None).await?;
-        let answer = elsewhere::ask(context, caller, "s3", operation, &members).await;
+        self.ask(operation, &members).await
+    }
+
+    /// Calls an operation of the S3 that is elsewhere.
+    async fn ask(&self, operation: &str, members: &Value) -> Result<Value, Error> {
+        let answer = elsewhere::ask(&self.context, &self.caller, "s3", operation, members).await;
         Ok(answer.map_err(refusal)?.members)
     }
 
-    /// The bucket must be there.
+    /// The bucket must be there. To know that needs no permission of the role's.
     pub async fn check_bucket(&self, bucket: &str) -> Result<(), Error> {
         if self.are_elsewhere() {
-            return self.call("HeadBucket", json!({ "Bucket": bucket })).await.map(drop);
+            return self.ask("HeadBucket", &json!({ "Bucket": bucket })).await.map(drop);
         }
         self.context.objects.bucket(&self.caller, bucket).await.map(drop)
     }
