@@ -662,6 +662,10 @@ def test_a_role_is_made_and_given_policies_by_clicking(console, server):
     policy = '{\n  "Version": "2012-10-17",\n  "Statement": [\n    {\n      "Effect": "Alow",\n      "Action": "sagemaker:*",\n      "Resource": "*"\n    }\n  ]\n}'
     console.write(policy, "Policy")
     expect(page.get_by_role("dialog").get_by_role("listitem")).to_contain_text("Line 5")
+    # By the keyboard out of the text, not out of the dialog.
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("dialog").get_by_role("button", name="Line 5")).to_be_focused()
     console.button("Save").click()
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("MalformedPolicyDocument")
     console.write(policy.replace("Alow", "Allow"), "Policy")

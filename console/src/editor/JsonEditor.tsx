@@ -166,7 +166,13 @@ export default function JsonEditor({
 
   return (
     <>
-      <div className="editor">
+      <div
+        className="editor"
+        // It means the text, not the dialog that the text may stand in.
+        onKeyDown={(event) => {
+          if (event.key === 'Escape') event.preventDefault();
+        }}
+      >
         <div className="editor-host" ref={host} />
       </div>
       <p className="hint">

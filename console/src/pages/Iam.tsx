@@ -10,6 +10,7 @@ import { listPolicies, listRoles, policyDocument } from '../api/iam';
 
 const on = (change: { service: string }) => change.service === 'iam';
 const SHOWN = 50;
+const ROLES_MAX = 500;
 
 export function Iam() {
   const { query } = useLocation();
@@ -45,32 +46,37 @@ function Roles() {
         {(all) => {
           const found = all.filter((role) => role.name.toLowerCase().includes(search.trim().toLowerCase()));
           return (
-            <Table
-              label="Roles"
-              head={['Name', 'Trusts', 'Created', 'ARN']}
-              empty={
-                all.length === 0 ? (
-                  <p>
-                    There is no role yet. <Link to="/iam/create-role">Create one</Link> for Step Functions or SageMaker.
-                  </p>
-                ) : (
-                  <p>No name contains this.</p>
-                )
-              }
-            >
-              {found.slice(0, 500).map((role) => (
-                <tr key={role.arn}>
-                  <th scope="row">
-                    <Link to={to('iam', 'roles', role.name)}>{role.name}</Link>
-                  </th>
-                  <td>{trusted(role.trust)}</td>
-                  <td>{dateTime(Date.parse(role.created) / 1000)}</td>
-                  <td>
-                    <Copy text={role.arn} label="Copy ARN" />
-                  </td>
-                </tr>
-              ))}
-            </Table>
+            <>
+              <Table
+                label="Roles"
+                head={['Name', 'Trusts', 'Created', 'ARN']}
+                empty={
+                  all.length === 0 ? (
+                    <p>
+                      There is no role yet. <Link to="/iam/create-role">Create one</Link> for Step Functions or SageMaker.
+                    </p>
+                  ) : (
+                    <p>No name contains this.</p>
+                  )
+                }
+              >
+                {found.slice(0, ROLES_MAX).map((role) => (
+                  <tr key={role.arn}>
+                    <th scope="row">
+                      <Link to={to('iam', 'roles', role.name)}>{role.name}</Link>
+                    </th>
+                    <td>{trusted(role.trust)}</td>
+                    <td>{dateTime(Date.parse(role.created) / 1000)}</td>
+                    <td>
+                      <Copy text={role.arn} label="Copy ARN" />
+                    </td>
+                  </tr>
+                ))}
+              </Table>
+              {found.length > ROLES_MAX && (
+                <p className="quiet">and {(found.length - ROLES_MAX).toLocaleString()} more: search for them.</p>
+              )}
+            </>
           );
         }}
       </Shown>

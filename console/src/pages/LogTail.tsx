@@ -69,7 +69,12 @@ export function LogTail({ query, label }: { query: Query<LogLine[]>; label: stri
           lines.length === 0 ? (
             <p className="quiet">Nothing is written yet.</p>
           ) : (
-            <LogLines lines={lines} label={label} />
+            <>
+              <LogLines lines={lines} label={label} />
+              {lines.length >= LINES_MAX && (
+                <p className="quiet">The first {lines.length.toLocaleString()} lines; Logs has those that follow.</p>
+              )}
+            </>
           )
         }
       </Shown>
