@@ -798,7 +798,9 @@ def test_addresses_of_awss_console_lead_here(console, server):
     for address, heading in (
         (f"/states/home?region=us-east-1#/statemachines/view/{machine}", machine.rsplit(":", 1)[1]),
         (f"/states/home?region=us-east-1#/v2/executions/details/{execution}", execution.rsplit(":", 1)[1]),
+        (f"/states/home?region=us-east-1#/statemachines/edit/{machine}", f"Edit {machine.rsplit(':', 1)[1]}"),
         ("/sagemaker/home?region=us-east-1#/jobs", "Training jobs"),
+        ("/iam/home?region=us-east-1#/roles/details/nobody?section=permissions", "nobody"),
         ("/", "Stepwell"),
     ):
         page.goto(server.url + address)

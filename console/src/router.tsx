@@ -113,7 +113,7 @@ export function ofAws(path: string, fragment: string): string {
   const arn = /arn:[^?]*/.exec(page)?.[0];
   if (arn !== undefined) {
     const known = pageOfArn(arn);
-    if (known !== undefined) return known;
+    if (known !== undefined) return page.includes('statemachines/edit/') ? `${known}/edit` : known;
   }
   const last = page
     .split('?')[0]!
@@ -131,7 +131,7 @@ export function ofAws(path: string, fragment: string): string {
   }
   if (path.startsWith('/iam'))
     return /roles\/(details\/)?.+/.test(page)
-      ? to('iam', 'roles', page.split('/').filter((part) => part !== 'details')[1]!)
+      ? to('iam', 'roles', page.split('?')[0]!.split('/').filter((part) => part !== 'details')[1]!)
       : '/iam';
   if (path.startsWith('/s3')) return '/s3';
   if (path.startsWith('/cloudwatch')) {
