@@ -131,7 +131,14 @@ export function ofAws(path: string, fragment: string): string {
   }
   if (path.startsWith('/iam'))
     return /roles\/(details\/)?.+/.test(page)
-      ? to('iam', 'roles', page.split('?')[0]!.split('/').filter((part) => part !== 'details')[1]!)
+      ? to(
+          'iam',
+          'roles',
+          page
+            .split('?')[0]!
+            .split('/')
+            .filter((part) => part !== 'details')[1]!,
+        )
       : '/iam';
   if (path.startsWith('/s3')) return '/s3';
   if (path.startsWith('/cloudwatch')) {

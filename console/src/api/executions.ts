@@ -69,7 +69,10 @@ export class ExecutionList {
     const size = wanted.fits ? SEARCHED_PAGE : SHOWN_PAGE;
     if (this.begun) await this.renew(size, signal);
     let found = this.items.filter(fits).length;
-    while (!this.begun || (found < enough && this.token !== undefined && (this.items.at(-1)?.startDate ?? 0) >= since)) {
+    while (
+      !this.begun ||
+      (found < enough && this.token !== undefined && (this.items.at(-1)?.startDate ?? 0) >= since)
+    ) {
       if (!this.begun) {
         this.items = [];
         this.told.clear();
@@ -91,7 +94,12 @@ export class ExecutionList {
 
   private async page(maxResults: number, nextToken: string | undefined, signal: AbortSignal): Promise<Page> {
     const filter = this.status ? { statusFilter: this.status } : {};
-    const page = await call<Page>('states', 'ListExecutions', { ...this.owner, ...filter, maxResults, nextToken }, signal);
+    const page = await call<Page>(
+      'states',
+      'ListExecutions',
+      { ...this.owner, ...filter, maxResults, nextToken },
+      signal,
+    );
     signal.throwIfAborted();
     return page;
   }

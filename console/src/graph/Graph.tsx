@@ -125,10 +125,7 @@ export function Graph({
   });
 
   const shown = useShown(picture, now, size);
-  const states = useMemo(
-    () => picture.nodes.filter((node) => node.type !== 'Start' && node.type !== 'End'),
-    [picture],
-  );
+  const states = useMemo(() => picture.nodes.filter((node) => node.type !== 'Start' && node.type !== 'End'), [picture]);
   // The tab key comes to the chosen state, or to the first that there is to see.
   const inSight = shown.nodes.filter((node) => node.type !== 'Start' && node.type !== 'End');
   const focusable = inSight.some((node) => node.id === selected) ? selected : inSight[0]?.id;
@@ -415,12 +412,7 @@ function State({
         </text>
       )}{' '}
       {rows.map((row, index) => (
-        <text
-          key={index}
-          className={index < lines.length ? 'name' : 'kind'}
-          x={left}
-          y={node.y + first + index * LINE}
-        >
+        <text key={index} className={index < lines.length ? 'name' : 'kind'} x={left} y={node.y + first + index * LINE}>
           {`${row} `}
         </text>
       ))}
@@ -437,7 +429,11 @@ function detailOf({ start, end, status, retries, visits, iterations }: PictureNo
   if (iterations) {
     const { succeeded, total, failed, aborted, running } = iterations;
     parts.push(`${succeeded.toLocaleString()} of ${count(total, 'item')}`);
-    for (const [n, word] of [[failed, 'failed'], [aborted, 'aborted'], [running, 'running']] as const) {
+    for (const [n, word] of [
+      [failed, 'failed'],
+      [aborted, 'aborted'],
+      [running, 'running'],
+    ] as const) {
       if (n > 0) parts.push(`${n.toLocaleString()} ${word}`);
     }
   } else if (visits > 1) {

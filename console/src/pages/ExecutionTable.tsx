@@ -63,7 +63,9 @@ export function ExecutionTable({
     `executions ${looked} ${page}`,
     (signal) =>
       list
-        .look({ enough: (page + 1) * PAGE + 1, fits, since: search?.since }, signal, (known) => setKept({ list, known }))
+        .look({ enough: (page + 1) * PAGE + 1, fits, since: search?.since }, signal, (known) =>
+          setKept({ list, known }),
+        )
         .then((known) => {
           setKept({ list, known });
           return true;
@@ -97,9 +99,7 @@ export function ExecutionTable({
           <Table
             label={label}
             head={['Name', ...(withItems ? ['Items'] : []), 'Status', 'Started', 'Duration']}
-            empty={
-              <p>{searching ? 'Searching…' : fits || status ? 'No execution fits.' : 'No executions.'}</p>
-            }
+            empty={<p>{searching ? 'Searching…' : fits || status ? 'No execution fits.' : 'No executions.'}</p>}
           >
             {shown.map((item) => (
               <tr key={item.executionArn}>

@@ -53,7 +53,8 @@ function Roles() {
                 empty={
                   all.length === 0 ? (
                     <p>
-                      There is no role yet. <Link to="/iam/create-role">Create one</Link> for Step Functions or SageMaker.
+                      There is no role yet. <Link to="/iam/create-role">Create one</Link> for Step Functions or
+                      SageMaker.
                     </p>
                   ) : (
                     <p>No name contains this.</p>

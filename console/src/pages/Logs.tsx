@@ -83,9 +83,7 @@ export function LogGroup({ group }: { group: string }) {
   const events = useQuery(
     `events ${group} ${pattern} ${stream} ${span} ${live}`,
     (signal) =>
-      lines
-        .read(signal, () => setKept({ of: lines, lines: lines.lines, count: lines.count }))
-        .then(() => true),
+      lines.read(signal, () => setKept({ of: lines, lines: lines.lines, count: lines.count })).then(() => true),
     live ? { on: ofGroup(group) } : {},
   );
   const shown = kept?.of === lines ? kept : { lines: [], count: 0 };
