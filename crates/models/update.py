@@ -116,7 +116,7 @@ def catalog(models):
                 "        id: %s," % json.dumps(metadata["serviceId"]),
                 "        task_name: %s," % json.dumps(task_name),
                 "        error_prefix: %s," % json.dumps(error_prefix),
-                "        protocols: &[%s]," % ", ".join(json.dumps(p) for p in metadata["protocols"]),
+                "        protocols: &[%s]," % ", ".join(json.dumps(p) for p in metadata.get("protocols", [metadata["protocol"]])),
                 "        target_prefix: %s," % rust(metadata.get("targetPrefix")),
                 "        signing_name: %s," % json.dumps(metadata.get("signingName", metadata["endpointPrefix"])),
                 "        endpoint_prefix: %s," % json.dumps(metadata["endpointPrefix"]),

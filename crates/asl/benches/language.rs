@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::LazyLock;
 
 use asl::definition::Kind;
-use asl::expression::{Jsonata, LazyContext, NoVariables, Path, Scope};
+use asl::expression::{Budget, Jsonata, LazyContext, NoVariables, Path, Scope};
 use asl::{Definition, Moment, Timestamp};
 use divan::Bencher;
 use serde_json::{Value, json};
@@ -48,6 +48,7 @@ fn with_scope<R>(input: &Value, run: impl FnOnce(&Scope) -> R) -> R {
         result: None,
         error_output: None,
         moment: Moment { now: Timestamp(0), seed: 1 },
+        budget: &Budget::default(),
     })
 }
 

@@ -1,5 +1,6 @@
 //! What a field may hold besides a literal, compiled once and evaluated in a [`Scope`].
 
+mod budget;
 mod path;
 mod template;
 
@@ -10,6 +11,8 @@ use crate::{Moment, error_name};
 
 pub use crate::context::LazyContext;
 pub use crate::jsonata::Jsonata;
+pub use budget::Budget;
+pub(crate) use budget::{SPENT, values_in};
 pub(crate) use path::is_variable_name;
 pub use path::{Path, Root};
 pub use template::Template;
@@ -30,6 +33,8 @@ pub struct Scope<'a> {
     /// Time and dice for `$now`, `$random`, `States.UUID`, …. Dice differ by the place of a call within
     /// its state; whoever makes the scope must see to it that two entries of states have different seeds.
     pub moment: Moment,
+    /// What the evaluation may cost, this field's expressions together.
+    pub budget: &'a Budget,
 }
 
 /// Variables by name.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::definition::{Body, Kind, Map};
 use crate::event::Tolerance;
-use crate::expression::{EvaluationError, LazyContext, Scope, Variables};
+use crate::expression::{Budget, EvaluationError, LazyContext, Scope, Variables};
 use crate::{Data, Definition, Failure, Moment, Name};
 
 /// What a run is to do. Made when the state was entered, so that nothing of the state is evaluated
@@ -86,6 +86,7 @@ impl MapRunSpec {
             result: None,
             error_output: None,
             moment: moment.apart(item.index),
+            budget: &Budget::default(),
         };
         selector.evaluate(&scope, "ItemSelector").map_err(|error| self.failure(error))
     }

@@ -7,6 +7,10 @@ use crate::{Data, Execution, MapRunSpec, Moment, Timestamp};
 /// How many events one decision may have before it lets others have their turn.
 pub const EVENTS_PER_DECISION: usize = 1_000;
 
+/// How much work evaluations may be in one decision, in steps of theirs, before it lets others have their turn. The
+/// last one may exceed it.
+pub(crate) const WORK_PER_DECISION: u64 = 500_000;
+
 /// What the world tells an execution.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Trigger {
@@ -136,8 +140,8 @@ pub struct Decision {
 
 impl Execution {
     /// Decides what follows from a trigger. Each event is applied as it is decided. Cannot fail,
-    /// never panics and always ends: what is left after [`EVENTS_PER_DECISION`] events is decided on
-    /// [`Trigger::Continue`].
+    /// never panics and always ends: what is left after [`EVENTS_PER_DECISION`] events, or much work of
+    /// expressions, is decided on [`Trigger::Continue`].
     pub fn step(&mut self, trigger: Trigger, moment: Moment) -> Decision {
         let mut stepper = Stepper::new(self, moment);
         match trigger {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use asl::{Definition, Event, Status};
+use asl::{Definition, Event, Header, ScheduledTask, Status};
 use store::{Chunk, ExecutionFilter, ExecutionKey, ExecutionRow};
 
 use crate::row::{self, end_of, status_number};
@@ -81,6 +81,28 @@ impl Engine {
         let row = self.store.execution(execution).await?;
         let row = row.ok_or(EngineError::NoExecution(execution))?;
         self.definitions.with_hash(&*self.store, row::read(&row)?.definition).await
+    }
+
+    /// The task that a token is of, as it was scheduled, and what its execution was born with. None for a text
+    /// that is the token of no open task.
+    pub async fn task_of_token(
+        &self,
+        token: &str,
+    ) -> Result<Option<(Arc<Header>, ScheduledTask)>, EngineError> {
+        let Some(parts) = asl::parse_token(token) else { return Ok(None) };
+        let Some(row) = self.store.execution(parts.execution).await? else { return Ok(None) };
+        for found in self.store.tasks_of(parts.execution).await? {
+            if found.task != parts.task.0 {
+                continue;
+            }
+            let task: ScheduledTask = journal::unpack(&found.detail, "").map_err(|reason| {
+                EngineError::Journal { execution: parts.execution, sequence: 0, reason }
+            })?;
+            if task.token.as_deref() == Some(token) {
+                return Ok(Some((row::read(&row)?.header, task)));
+            }
+        }
+        Ok(None)
     }
 
     /// Visible events from this id on (or down, in reverse), at most `limit`.

@@ -567,6 +567,32 @@ impl Engine {
         })
     }
 
+    /// Keeps what an aborted run has not begun and how many results it has written, unless it runs again for
+    /// another task.
+    pub async fn map_run_was_aborted(
+        &self,
+        arn: &str,
+        task: TaskId,
+        pending: Pending,
+        results_written: u64,
+    ) -> Result<(), EngineError> {
+        loop {
+            let Some(record) = self.store.record(TABLE, arn).await? else { return Ok(()) };
+            let mut run = read(arn, &record.value)?;
+            if run.task != task.0 || run.status != MapRunStatus::Aborted {
+                return Ok(());
+            }
+            run.progress.results_written = results_written;
+            let records =
+                vec![write(&run, Expect::Version(record.version)), write_pending(arn, pending)];
+            match self.store.commit(Batch { records, ..Default::default() }).await {
+                Ok(()) => return Ok(()),
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     /// Numbers of the children that wait for their turn in a redrive of the run, if they did not succeed.
     pub async fn awaiting_redrive(
         &self,

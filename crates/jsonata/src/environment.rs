@@ -107,6 +107,11 @@ pub(crate) fn can_hold_items(items: usize) -> bool {
     can
 }
 
+/// Steps that an evaluation within this environment has left.
+pub fn steps_left() -> u64 {
+    STEPS_LEFT.get()
+}
+
 /// Whether an evaluation within this environment asked for too much memory; to be looked at when it has ended.
 pub fn is_exhausted() -> bool {
     EXHAUSTED.get()

@@ -105,6 +105,7 @@ fn few() -> AccountLimits {
         state_machines_max: 2,
         activities_max: 2,
         open_executions_max: 2,
+        open_map_runs_max: 2,
         activity_workers_max: 2,
         versions_max: 2,
         aliases_max: 2,

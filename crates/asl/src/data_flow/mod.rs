@@ -3,11 +3,13 @@
 mod inspection;
 mod result_path;
 
+use std::cell::Cell;
+
 use serde_json::Value;
 
 use crate::definition::{Flow, ResultPath, Selection, State};
 use crate::execution::{Execution, Item, VisibleVariables};
-use crate::expression::{EvaluationError, LazyContext, Scope, Template};
+use crate::expression::{Budget, EvaluationError, LazyContext, Scope, Template};
 use crate::{Data, FrameId, Moment};
 
 pub(crate) use inspection::Bench;
@@ -24,11 +26,13 @@ pub(crate) struct Place<'a> {
     pub token: Option<&'a str>,
     /// Set while the state is tested.
     pub bench: Option<&'a Bench>,
+    /// Where it is counted what evaluations have cost.
+    pub work: Option<&'a Cell<u64>>,
 }
 
 impl<'a> Place<'a> {
     pub fn new(execution: &'a Execution, frame: FrameId, moment: Moment) -> Place<'a> {
-        Place { execution, frame, moment, item: None, token: None, bench: None }
+        Place { execution, frame, moment, item: None, token: None, bench: None, work: None }
     }
 
     /// Evaluates with this input as `$` or `$states.input`.
@@ -47,14 +51,20 @@ impl<'a> Place<'a> {
         let make = || self.context_object();
         let context = LazyContext::new(&make);
         let variables = VisibleVariables { execution: self.execution, frame: self.frame };
-        evaluate(&Scope {
+        let budget = Budget::default();
+        let result = evaluate(&Scope {
             input,
             context: &context,
             variables: &variables,
             result,
             error_output,
             moment: self.moment,
-        })
+            budget: &budget,
+        });
+        if let Some(work) = self.work {
+            work.set(work.get() + budget.work());
+        }
+        result
     }
 
     /// The context object as the state sees it here.

@@ -1,5 +1,7 @@
 //! Variables as a frame sees them: its own, then those of the frames around it.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::Execution;
@@ -28,10 +30,11 @@ impl Execution {
     /// All variables that a frame sees, the nearest assignment of each.
     pub(crate) fn visible_variables(&self, frame: FrameId) -> Vec<(String, Data)> {
         let mut found: Vec<(String, Data)> = Vec::new();
+        let mut known = HashSet::new();
         let mut next = Some(frame);
         while let Some(frame) = next.and_then(|id| self.live.frames.get(&id)) {
             for (name, data) in &frame.variables {
-                if !found.iter().any(|(known, _)| known == name) {
+                if known.insert(name) {
                     found.push((name.clone(), data.clone()));
                 }
             }

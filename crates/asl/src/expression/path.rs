@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{EvaluationError, Scope};
+use super::{EvaluationError, SPENT, Scope};
 use crate::jsonpath::{Missing, Query, SyntaxError};
 
 /// A compiled JSONPath: of the state's input (`$`), the context object (`$$`) or a variable (`$name`).
@@ -83,6 +83,7 @@ impl Path {
     pub fn evaluate(&self, scope: &Scope, field: &str) -> Result<Value, EvaluationError> {
         let of_template = field.ends_with(".$") || field == "ErrorPath" || field == "CausePath";
         self.look_up(scope).map(Cow::into_owned).or_else(|missing| {
+            self.check_spent(scope)?;
             if of_template && self.finds_nothing_gently(scope) {
                 return Ok(Value::Array(Vec::new()));
             }
@@ -102,6 +103,20 @@ impl Path {
         match self.look_up(scope) {
             Ok(found) => Some(found.into_owned()),
             Err(_) => self.finds_nothing_gently(scope).then(|| Value::Array(Vec::new())),
+        }
+    }
+
+    /// Fails where what the path asks for was more than its field may take.
+    ///
+    /// # Errors
+    ///
+    /// `States.Runtime`.
+    pub(crate) fn check_spent(&self, scope: &Scope) -> Result<(), EvaluationError> {
+        match scope.budget.is_spent() {
+            true => {
+                Err(EvaluationError::runtime(format!("Invalid path '{}' : {SPENT}", self.0.text)))
+            }
+            false => Ok(()),
         }
     }
 
@@ -128,7 +143,7 @@ impl Path {
                 .get(name)
                 .ok_or_else(|| Missing(format!("The variable '${name}' is not defined")))?,
         };
-        self.0.query.find(root)
+        self.0.query.find(root, scope.budget)
     }
 }
 

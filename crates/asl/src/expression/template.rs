@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{EvaluationError, Jsonata, Path, Scope};
+use super::{EvaluationError, Jsonata, Path, SPENT, Scope};
 use crate::intrinsics::Call;
 use crate::jsonata::Session;
 
@@ -110,11 +110,14 @@ impl Node {
     fn evaluate(&self, session: &Session, place: &mut String) -> Result<Value, EvaluationError> {
         match self {
             Node::Constant(value) => Ok(value.clone()),
-            Node::Path { field, path } => path.evaluate(session.scope, field),
+            Node::Path { field, path } => kept(session, path.evaluate(session.scope, field), place),
             Node::Call { place: within, call } => {
-                call.evaluate(session.scope, &format!("{place}{within}"))
+                let made = call.evaluate(session.scope, &format!("{place}{within}"));
+                kept(session, made, place)
             }
-            Node::Jsonata(expression) => expression.evaluate_in(session, place),
+            Node::Jsonata(expression) => {
+                kept(session, expression.evaluate_in(session, place), place)
+            }
             Node::Object(members) => {
                 let mut object = Map::with_capacity(members.len());
                 let length = place.len();
@@ -160,6 +163,21 @@ impl Node {
 
     fn is_constant(&self) -> bool {
         matches!(self, Node::Constant(_))
+    }
+}
+
+/// What one expression of a template has made, if there is room for it beside what the others have.
+fn kept(
+    session: &Session,
+    made: Result<Value, EvaluationError>,
+    place: &str,
+) -> Result<Value, EvaluationError> {
+    let made = made?;
+    match session.scope.budget.hold(&made) {
+        true => Ok(made),
+        false => {
+            Err(EvaluationError::runtime(format!("The field '{place}' is too large: {SPENT}")))
+        }
     }
 }
 

@@ -26,7 +26,7 @@ use serde_json::Value;
 
 use crate::Dice;
 use crate::error_name;
-use crate::expression::{EvaluationError, Path, Scope};
+use crate::expression::{EvaluationError, Path, SPENT, Scope};
 
 pub(crate) use hash::digest;
 
@@ -122,20 +122,29 @@ impl Call {
             arguments.push(match argument {
                 Argument::Literal(value) => value.clone(),
                 Argument::Call(call) => call.evaluate_with(scope, dice)?,
-                Argument::Path(path) => path.find(scope).ok_or_else(|| EvaluationError {
-                    error: error_name::RUNTIME,
-                    cause: self.cause(&format!(
-                        "The JSONPath argument for the field '{}' could not be found in the input '{}'",
-                        path.text(),
-                        scope.input
-                    )),
-                    location: None,
-                })?,
+                Argument::Path(path) => self.find(path, scope)?,
             });
+            if arguments.last().is_some_and(|argument| !scope.budget.hold(argument)) {
+                return Err(EvaluationError::runtime(self.cause(SPENT)));
+            }
         }
         (FUNCTIONS[self.function].call)(&arguments, dice).map_err(|what| EvaluationError {
             error: error_name::INTRINSIC_FAILURE,
             cause: self.cause(&what),
+            location: None,
+        })
+    }
+
+    fn find(&self, path: &Path, scope: &Scope) -> Result<Value, EvaluationError> {
+        let found = path.find(scope);
+        path.check_spent(scope)?;
+        found.ok_or_else(|| EvaluationError {
+            error: error_name::RUNTIME,
+            cause: self.cause(&format!(
+                "The JSONPath argument for the field '{}' could not be found in the input '{}'",
+                path.text(),
+                scope.input
+            )),
             location: None,
         })
     }

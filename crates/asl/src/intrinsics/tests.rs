@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::Call;
-use crate::expression::{LazyContext, NoVariables, Scope};
+use crate::expression::{Budget, LazyContext, NoVariables, Scope};
 use crate::{Moment, Timestamp};
 
 fn evaluate(text: &str, input: &Value) -> Result<Value, (String, String)> {
@@ -15,6 +15,7 @@ fn evaluate(text: &str, input: &Value) -> Result<Value, (String, String)> {
         result: None,
         error_output: None,
         moment: Moment { now: Timestamp(0), seed: 1 },
+        budget: &Budget::default(),
     };
     call.evaluate(&scope, "x.$").map_err(|error| (error.error.to_owned(), error.cause))
 }

@@ -65,13 +65,15 @@ pub(super) fn in_state(
         now_millis: scope.moment.now.0,
         seed,
         dialect: Dialect::States,
-        steps_max: STEPS_MAX,
+        steps_max: STEPS_MAX.min(scope.budget.steps_left()),
         value_bytes_max: STATES_VALUE_BYTES_MAX,
         made_bytes_max: MADE_BYTES_MAX,
     };
     let mut evaluator = Evaluator::with_options(context, options);
     functions::register(&mut evaluator, references, scope.moment, place);
-    evaluate(&mut evaluator, program, &JValue::Undefined, environment)
+    let (result, steps) = evaluate(&mut evaluator, program, &JValue::Undefined, environment);
+    scope.budget.steps(steps);
+    result
 }
 
 /// Evaluates in the plain dialect, with the input as context item.
@@ -98,27 +100,31 @@ pub(super) fn plainly(
     let mut evaluator = Evaluator::with_options(context, options);
     functions::register_random(&mut evaluator, moment);
     let input = input.map_or(JValue::Undefined, JValue::from);
-    evaluate(&mut evaluator, program, &input, environment)
+    evaluate(&mut evaluator, program, &input, environment).0
 }
 
+/// What it gives, and how many steps it took.
 fn evaluate(
     evaluator: &mut Evaluator,
     program: &AstNode,
     input: &JValue,
     environment: Environment,
-) -> Result<Option<Value>, Failure> {
-    guarded(|| {
+) -> (Result<Option<Value>, Failure>, u64) {
+    // One that panicked may have taken all.
+    let mut left = 0;
+    let result = guarded(|| {
         environment::within(environment, || {
-            let result = evaluator
-                .evaluate(program, input)
-                .map_err(|error| Failure::evaluating(error.message()))?;
+            let evaluated = evaluator.evaluate(program, input);
+            left = environment::steps_left();
+            let result = evaluated.map_err(|error| Failure::evaluating(error.message()))?;
             if environment::is_exhausted() {
                 return Err(Failure::out_of_memory());
             }
             let mut left = RESULT_VALUES_MAX;
             converted(&result, 0, &mut left)
         })
-    })
+    });
+    (result, environment.steps_max.saturating_sub(left))
 }
 
 /// Runs what may panic. Such a panic is a failed expression, so nobody is told of it on standard error.

@@ -1,10 +1,12 @@
 //! `[?(…)]`: which elements pass.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use serde_json::Value;
 
 use super::Query;
+use crate::expression::{Budget, values_in};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Filter {
@@ -62,25 +64,40 @@ pub(super) enum Comparison {
 }
 
 impl Filter {
-    pub(super) fn passes(&self, current: &Value, root: &Value) -> bool {
+    pub(super) fn passes(&self, current: &Value, root: &Value, budget: &Budget) -> bool {
+        if !budget.steps(4) {
+            return false;
+        }
+        let passes = |filter: &Filter| filter.passes(current, root, budget);
         match self {
-            Filter::And(left, right) => left.passes(current, root) && right.passes(current, root),
-            Filter::Or(left, right) => left.passes(current, root) || right.passes(current, root),
-            Filter::Not(inner) => !inner.passes(current, root),
-            Filter::Exists(operand) => operand.value(current, root).is_some(),
+            Filter::And(left, right) => passes(left) && passes(right),
+            Filter::Or(left, right) => passes(left) || passes(right),
+            Filter::Not(inner) => !passes(inner),
+            Filter::Exists(operand) => operand.value(current, root, budget).is_some(),
             Filter::Compare(left, comparison, right) => {
-                compare(left.value(current, root), *comparison, right, current, root)
+                let left = left.value(current, root, budget);
+                if let Operand::Regex(Pattern(regex)) = right {
+                    let Some(Value::String(text)) = left.as_deref() else { return false };
+                    let may = *comparison == Comparison::Matches && budget.steps(text.len() as u64);
+                    return may && regex.is_match(text);
+                }
+                compare(left, *comparison, right.value(current, root, budget), budget)
             }
         }
     }
 }
 
 impl Operand {
-    pub(super) fn value(&self, current: &Value, root: &Value) -> Option<Value> {
+    pub(super) fn value<'v>(
+        &'v self,
+        current: &'v Value,
+        root: &'v Value,
+        budget: &Budget,
+    ) -> Option<Cow<'v, Value>> {
         match self {
-            Operand::Current(query) => query.find(current).ok().map(|found| found.into_owned()),
-            Operand::Root(query) => query.find(root).ok().map(|found| found.into_owned()),
-            Operand::Value(value) => Some(value.clone()),
+            Operand::Current(query) => query.find(current, budget).ok(),
+            Operand::Root(query) => query.find(root, budget).ok(),
+            Operand::Value(value) => Some(Cow::Borrowed(value)),
             Operand::Regex(_) => None,
         }
     }
@@ -88,22 +105,27 @@ impl Operand {
 
 /// Two values of different kinds are never equal and never in order; so is a value with none at all.
 fn compare(
-    left: Option<Value>,
+    left: Option<Cow<Value>>,
     comparison: Comparison,
-    right: &Operand,
-    current: &Value,
-    root: &Value,
+    right: Option<Cow<Value>>,
+    budget: &Budget,
 ) -> bool {
-    if let Operand::Regex(Pattern(regex)) = right {
-        let Some(Value::String(text)) = &left else { return false };
-        return comparison == Comparison::Matches && regex.is_match(text);
+    if let (Some(left), Some(right)) = (&left, &right) {
+        let (left, right) = (values_in(left), values_in(right));
+        let each_with_each = matches!(
+            comparison,
+            Comparison::SubsetOf | Comparison::AnyOf | Comparison::NoneOf | Comparison::All
+        );
+        let cost = if each_with_each { left.saturating_mul(right) } else { left + right };
+        if !budget.steps(cost) {
+            return false;
+        }
     }
-    let right = right.value(current, root);
     if comparison == Comparison::NotEqual {
         return !matches!((&left, &right), (Some(left), Some(right)) if equal(left, right));
     }
     let (Some(left), Some(right)) = (left, right) else { return false };
-    let order = || match (&left, &right) {
+    let order = || match (&*left, &*right) {
         (Value::Number(left), Value::Number(right)) => left.as_f64()?.partial_cmp(&right.as_f64()?),
         (Value::String(left), Value::String(right)) => {
             Some(left.encode_utf16().cmp(right.encode_utf16()))
@@ -132,7 +154,7 @@ fn compare(
             left.is_array() && !each(&left).iter().any(|item| listed(item, &right))
         }
         Comparison::All => right.is_array() && each(&right).iter().all(|item| listed(item, &left)),
-        Comparison::Contains => match (&left, &right) {
+        Comparison::Contains => match (&*left, &*right) {
             (Value::String(text), Value::String(part)) => text.contains(part.as_str()),
             _ => listed(&right, &left),
         },

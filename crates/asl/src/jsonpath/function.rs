@@ -4,6 +4,7 @@ use serde_json::{Number, Value, json};
 
 use super::Missing;
 use super::filter::Operand;
+use crate::expression::{Budget, SPENT};
 
 /// A function with its arguments.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,9 +61,21 @@ impl Function {
         self.kind != Kind::Keys
     }
 
-    pub(super) fn apply(&self, value: &Value, root: &Value) -> Result<Value, Missing> {
-        let arguments: Vec<Value> =
-            self.arguments.iter().filter_map(|argument| argument.value(value, root)).collect();
+    pub(super) fn apply(
+        &self,
+        value: &Value,
+        root: &Value,
+        budget: &Budget,
+    ) -> Result<Value, Missing> {
+        let mut arguments = Vec::with_capacity(self.arguments.len());
+        for argument in &self.arguments {
+            if let Some(argument) = argument.value(value, root, budget) {
+                if !budget.hold(&argument) {
+                    return Err(Missing(SPENT.to_owned()));
+                }
+                arguments.push(argument.into_owned());
+            }
+        }
         let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
         Ok(match self.kind {
             Kind::Length => match value {

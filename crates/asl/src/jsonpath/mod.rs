@@ -13,6 +13,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::expression::Budget;
 use filter::Filter;
 pub use function::Function;
 
@@ -99,9 +100,10 @@ impl Query {
     ///
     /// # Errors
     ///
-    /// A definite path that finds nothing, or a path that asks for members of something that has none.
-    pub fn find<'v>(&self, root: &'v Value) -> Result<Cow<'v, Value>, Missing> {
-        search::find(self, root)
+    /// A definite path that finds nothing, a path that asks for members of something that has none, or one
+    /// that asks for more than the budget has room for.
+    pub fn find<'v>(&self, root: &'v Value, budget: &Budget) -> Result<Cow<'v, Value>, Missing> {
+        search::find(self, root, budget)
     }
 }
 

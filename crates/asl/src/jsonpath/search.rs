@@ -5,24 +5,35 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::{Missing, Query, Step};
+use crate::expression::{Budget, SPENT};
 
-pub(super) fn find<'v>(query: &Query, root: &'v Value) -> Result<Cow<'v, Value>, Missing> {
-    let found = if query.definite { Some(definite(query, root)?) } else { None };
+/// A filter that has used up the budget passes nothing: what was found then is not all there is.
+pub(super) fn find<'v>(
+    query: &Query,
+    root: &'v Value,
+    budget: &Budget,
+) -> Result<Cow<'v, Value>, Missing> {
+    let found = found(query, root, budget);
+    if budget.is_spent() { Err(too_much()) } else { found }
+}
+
+fn found<'v>(query: &Query, root: &'v Value, budget: &Budget) -> Result<Cow<'v, Value>, Missing> {
+    let found = if query.definite { Some(definite(query, root, budget)?) } else { None };
     match (&query.function, found) {
         (None, Some(value)) => Ok(value),
-        (Some(function), Some(value)) => function.apply(&value, root).map(Cow::Owned),
+        (Some(function), Some(value)) => function.apply(&value, root, budget).map(Cow::Owned),
         (function, None) => {
-            let mut walk = Walk { root, found: Vec::new() };
+            let mut walk = Walk { root, found: Vec::new(), budget };
             walk.follow(&query.steps, root, true, "$")?;
             let values: Vec<Value> = walk.found.into_iter().map(Cow::into_owned).collect();
             match function {
                 None => Ok(Cow::Owned(Value::Array(values))),
                 Some(function) if function.gathers() && query.steps.contains(&Step::Scan) => {
-                    function.apply(&Value::Array(values), root).map(Cow::Owned)
+                    function.apply(&Value::Array(values), root, budget).map(Cow::Owned)
                 }
                 Some(function) => values
                     .iter()
-                    .map(|value| function.apply(value, root))
+                    .map(|value| function.apply(value, root, budget))
                     .collect::<Result<Value, Missing>>()
                     .map(Cow::Owned),
             }
@@ -31,7 +42,11 @@ pub(super) fn find<'v>(query: &Query, root: &'v Value) -> Result<Cow<'v, Value>,
 }
 
 /// The one value that names and indexes lead to.
-fn definite<'v>(query: &Query, root: &'v Value) -> Result<Cow<'v, Value>, Missing> {
+fn definite<'v>(
+    query: &Query,
+    root: &'v Value,
+    budget: &Budget,
+) -> Result<Cow<'v, Value>, Missing> {
     let mut value = root;
     for (place, step) in query.steps.iter().enumerate() {
         let path = || path_text(&query.steps[..place]);
@@ -57,7 +72,7 @@ fn definite<'v>(query: &Query, root: &'v Value) -> Result<Cow<'v, Value>, Missin
             }
             Step::Index(index) => {
                 let Value::Array(items) = value else {
-                    return Err(not_an_array(step, &path(), value));
+                    return Err(not_an_array(step, &path(), value, budget));
                 };
                 value = element(items, *index)
                     .ok_or_else(|| Missing(format!("No results for path: {query}")))?;
@@ -68,12 +83,20 @@ fn definite<'v>(query: &Query, root: &'v Value) -> Result<Cow<'v, Value>, Missin
     Ok(Cow::Borrowed(value))
 }
 
-struct Walk<'v> {
+/// To look at a value costs more than a step of an expression.
+const VISIT: u64 = 4;
+
+struct Walk<'v, 'b> {
     root: &'v Value,
     found: Vec<Cow<'v, Value>>,
+    budget: &'b Budget,
 }
 
-impl<'v> Walk<'v> {
+fn too_much() -> Missing {
+    Missing(SPENT.to_owned())
+}
+
+impl<'v> Walk<'v, '_> {
     /// `definite`: whether all steps so far were; then a step that does not fit is an error, as in Jayway.
     fn follow(
         &mut self,
@@ -82,14 +105,22 @@ impl<'v> Walk<'v> {
         definite: bool,
         path: &str,
     ) -> Result<(), Missing> {
+        if !self.budget.steps(VISIT) {
+            return Err(too_much());
+        }
         let Some((step, rest)) = steps.split_first() else {
             self.found.push(Cow::Borrowed(value));
-            return Ok(());
+            // All that is found is copied in the end.
+            return if self.budget.hold(value) { Ok(()) } else { Err(too_much()) };
         };
         match step {
             Step::Name(name) => match value {
                 Value::Object(members) => match members.get(name) {
-                    Some(member) => self.follow(rest, member, definite, &format!("{path}{step}")),
+                    // Only the failures of definite paths tell the way.
+                    Some(member) if definite => {
+                        self.follow(rest, member, definite, &format!("{path}{step}"))
+                    }
+                    Some(member) => self.follow(rest, member, definite, path),
                     None if definite && !rest.is_empty() => {
                         Err(Missing(format!("Missing property in path {path}{step}")))
                     }
@@ -100,8 +131,10 @@ impl<'v> Walk<'v> {
             },
             Step::Names(names) => match value {
                 Value::Object(members) if rest.is_empty() => {
-                    self.found.push(Cow::Owned(merged(members, names)));
-                    Ok(())
+                    let merged = merged(members, names);
+                    let fits = self.budget.hold(&merged);
+                    self.found.push(Cow::Owned(merged));
+                    if fits { Ok(()) } else { Err(too_much()) }
                 }
                 Value::Object(members) => {
                     for member in names.iter().filter_map(|name| members.get(name)) {
@@ -152,16 +185,19 @@ impl<'v> Walk<'v> {
                 match value {
                     Value::Array(items) => {
                         for item in items {
-                            if filter.passes(item, self.root) {
+                            if filter.passes(item, self.root, self.budget) {
                                 self.follow(rest, item, false, path)?;
                             }
                         }
                     }
-                    Value::Object(_) if filter.passes(value, self.root) => {
+                    Value::Object(_) if filter.passes(value, self.root, self.budget) => {
                         self.follow(rest, value, false, path)?;
                     }
                     Value::Object(_) => {}
                     other if definite => {
+                        if !self.budget.hold(other) {
+                            return Err(too_much());
+                        }
                         return Err(Missing(format!(
                             "Filter: {step} can not be applied to primitives. Current context is: {other}"
                         )));
@@ -184,18 +220,27 @@ impl<'v> Walk<'v> {
         path: &str,
     ) -> Result<(), Missing> {
         let Value::Array(items) = value else {
-            return if definite { Err(not_an_array(step, path, value)) } else { Ok(()) };
+            return match definite {
+                true => Err(not_an_array(step, path, value, self.budget)),
+                false => Ok(()),
+            };
         };
         let definite = definite && matches!(step, Step::Index(_));
         for item in indexes.iter().filter_map(|index| element(items, *index)) {
-            let path = format!("{path}{step}");
-            self.follow(rest, item, definite, &path)?;
+            if definite {
+                self.follow(rest, item, definite, &format!("{path}{step}"))?;
+            } else {
+                self.follow(rest, item, definite, path)?;
+            }
         }
         Ok(())
     }
 
     /// Tries the steps on every container, outermost first.
     fn scan(&mut self, steps: &[Step], value: &'v Value, path: &str) -> Result<(), Missing> {
+        if !self.budget.steps(VISIT) {
+            return Err(too_much());
+        }
         match value {
             Value::Object(members) => {
                 let fits = !matches!(
@@ -250,7 +295,11 @@ fn not_an_object(step: &Step, path: &str, value: &Value) -> Missing {
     ))
 }
 
-fn not_an_array(step: &Step, path: &str, value: &Value) -> Missing {
+fn not_an_array(step: &Step, path: &str, value: &Value, budget: &Budget) -> Missing {
+    // The value is in the text, and a filter may ask for it once for each of many elements.
+    if !budget.hold(value) {
+        return too_much();
+    }
     Missing(match value {
         Value::Null => format!("The path {path} is null"),
         _ => format!("Filter: {step} can only be applied to arrays. Current context is: {value}"),

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::Query;
+use crate::expression::Budget;
 
 fn store() -> Value {
     json!({
@@ -89,7 +90,9 @@ fn paths_find_what_jayway_finds() {
         (".store.book[?(@.price > 100)][0]", json!([])),
     ] {
         let query = Query::parse(path).unwrap_or_else(|error| panic!("{path}: {error}"));
-        let found = query.find(&store).unwrap_or_else(|missing| panic!("{path}: {}", missing.0));
+        let found = query
+            .find(&store, &Budget::default())
+            .unwrap_or_else(|missing| panic!("{path}: {}", missing.0));
         assert_eq!(*found, expected, "{path}");
     }
 }
@@ -111,7 +114,7 @@ fn a_definite_path_that_finds_nothing_says_so_as_aws_does() {
         (".n[0]", "The path $['n'] is null"),
         (".missing[*]", "Missing property in path $['missing']"),
     ] {
-        let missing = Query::parse(path).unwrap().find(&store).unwrap_err();
+        let missing = Query::parse(path).unwrap().find(&store, &Budget::default()).unwrap_err();
         assert_eq!(missing.0, expected, "{path}");
     }
 }

@@ -6,8 +6,11 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use crate::definition::{Condition, Operand};
-use crate::expression::{EvaluationError, Path, Scope};
+use crate::expression::{Budget, EvaluationError, Path, Scope};
 use crate::jsonpath::Missing;
+
+/// So many characters are compared in the time of one step of an evaluation.
+const CHARACTERS_A_STEP: usize = 16;
 
 /// A comparison operator, without its `Path` form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,12 +75,16 @@ impl Condition {
             Condition::Not(one) => Ok(!one.matches(scope, index)?),
             Condition::Compare { variable, operator, operand } => {
                 let value = look_up(variable, scope);
+                variable.check_spent(scope)?;
                 if *operator == Operator::IsPresent {
                     let present = value.is_ok();
                     return Ok(*operand_value(operand, scope)? == Value::Bool(present));
                 }
                 let value = value.map_err(|_| no_value(variable))?;
-                Ok(operator.compare(&value, &*operand_value(operand, scope)?))
+                let matched =
+                    operator.compare(&value, &*operand_value(operand, scope)?, scope.budget);
+                variable.check_spent(scope)?;
+                Ok(matched)
             }
         }
     }
@@ -93,7 +100,11 @@ fn operand_value<'s>(
 ) -> Result<Cow<'s, Value>, EvaluationError> {
     match operand {
         Operand::Literal(value) => Ok(Cow::Borrowed(value)),
-        Operand::Path(path) => look_up(path, scope).map_err(|_| no_value(path)),
+        Operand::Path(path) => {
+            let found = look_up(path, scope);
+            path.check_spent(scope)?;
+            found.map_err(|_| no_value(path))
+        }
     }
 }
 
@@ -146,8 +157,13 @@ impl Operator {
     }
 
     /// Values of other types than the operator's never match.
-    fn compare(self, value: &Value, operand: &Value) -> bool {
+    fn compare(self, value: &Value, operand: &Value, budget: &Budget) -> bool {
         use Operator::*;
+        if let (Value::String(value), Value::String(operand)) = (value, operand)
+            && !budget.steps(1 + (value.len().min(operand.len()) / CHARACTERS_A_STEP) as u64)
+        {
+            return false;
+        }
         let is = |holds: bool| *operand == Value::Bool(holds);
         match self {
             StringEquals => texts(value, operand) == Some(Ordering::Equal),
@@ -156,7 +172,9 @@ impl Operator {
             StringLessThanEquals => texts(value, operand).is_some_and(Ordering::is_le),
             StringGreaterThanEquals => texts(value, operand).is_some_and(Ordering::is_ge),
             StringMatches => match (value, operand) {
-                (Value::String(text), Value::String(pattern)) => wildcard_match(text, pattern),
+                (Value::String(text), Value::String(pattern)) => {
+                    wildcard_match(text, pattern, budget)
+                }
                 _ => false,
             },
             NumericEquals => numbers(value, operand) == Some(Ordering::Equal),
@@ -182,7 +200,11 @@ impl Operator {
 
 /// Java's order of texts: by UTF-16 units.
 fn texts(value: &Value, operand: &Value) -> Option<Ordering> {
-    Some(value.as_str()?.encode_utf16().cmp(operand.as_str()?.encode_utf16()))
+    let (value, operand) = (value.as_str()?, operand.as_str()?);
+    if value == operand {
+        return Some(Ordering::Equal);
+    }
+    Some(value.encode_utf16().cmp(operand.encode_utf16()))
 }
 
 fn numbers(value: &Value, operand: &Value) -> Option<Ordering> {
@@ -219,7 +241,7 @@ pub fn timestamp(text: &str) -> Option<jiff::Timestamp> {
 }
 
 /// `*` stands for any characters; `\\*` and `\\\\` for the characters themselves.
-fn wildcard_match(text: &str, pattern: &str) -> bool {
+fn wildcard_match(text: &str, pattern: &str, budget: &Budget) -> bool {
     let text: Vec<char> = text.chars().collect();
     let mut tokens: Vec<Option<char>> = Vec::new();
     let mut characters = pattern.chars();
@@ -237,7 +259,12 @@ fn wildcard_match(text: &str, pattern: &str) -> bool {
     // Greedy with one point to go back to: linear for one star, text × pattern at worst.
     let (mut at, mut token) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
+    let mut compared = 0;
     while at < text.len() {
+        compared += 1;
+        if compared % CHARACTERS_A_STEP == 0 && !budget.steps(1) {
+            return false;
+        }
         match tokens.get(token) {
             Some(Some(character)) if *character == text[at] => {
                 at += 1;
@@ -289,6 +316,7 @@ mod tests {
             result: None,
             error_output: None,
             moment: Moment { now: Timestamp(0), seed: 0 },
+            budget: &Budget::default(),
         };
         choice.rules[0].condition.matches(&scope, 0).map_err(|error| error.cause)
     }

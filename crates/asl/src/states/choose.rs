@@ -33,11 +33,17 @@ fn decide(
     choice: &Choice,
 ) -> Result<Option<(Leaving, Name)>, EvaluationError> {
     let input = place.effective_input(&visit.state, &visit.input)?;
-    for (index, rule) in choice.rules.iter().enumerate() {
-        if place.with(input.value(), |scope| rule.condition.matches(scope, index))? {
-            let leaving = by_rule(place, visit, rule, index)?;
-            return Ok(Some((leaving, rule.next.clone())));
+    let matched = place.with(input.value(), |scope| {
+        for (index, rule) in choice.rules.iter().enumerate() {
+            if rule.condition.matches(scope, index)? {
+                return Ok(Some((index, rule)));
+            }
         }
+        Ok(None)
+    });
+    if let Some((index, rule)) = matched? {
+        let leaving = by_rule(place, visit, rule, index)?;
+        return Ok(Some((leaving, rule.next.clone())));
     }
     match &choice.default {
         Some(next) => {

@@ -148,10 +148,13 @@ impl Stepper<'_> {
                 return;
             };
             if iterations.is_done() {
-                let result: Data = outputs(&iterations.outputs).into();
+                let result = outputs(&iterations.outputs);
                 let visit = visit.clone();
                 self.emit(frame, EventKind::MapSucceeded);
-                return self.leave(frame, &visit, &result, true);
+                return match result {
+                    Some(result) => self.leave(frame, &visit, &result, true),
+                    None => self.trouble(frame, Fault::too_large(&visit.state.name)),
+                };
             }
             if !iterations.has_room() || !self.running() {
                 return;
@@ -171,6 +174,9 @@ impl Stepper<'_> {
                     };
                     self.emit_after(frame, previous, kind);
                     self.queue.push_back(iteration);
+                    if self.has_worked_enough() {
+                        return self.queue.push_back(frame);
+                    }
                 }
                 Err(error) => {
                     self.abort_children(frame, None);

@@ -14,13 +14,14 @@ mod trouble;
 mod under_test;
 mod wait;
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 use crate::data_flow::{Bench, Inspection, Leaving, Place};
 use crate::definition::{Kind, State};
 use crate::event::Deadline;
 use crate::execution::{Execution, Frame, Phase, Purpose, TOP, Visit};
-use crate::step::EVENTS_PER_DECISION;
+use crate::step::{EVENTS_PER_DECISION, WORK_PER_DECISION};
 use crate::{
     Command, Data, Decision, Event, EventKind, Failure, FrameId, Moment, Name, Status, TaskId,
     TimerId, Timestamp, error_name,
@@ -28,6 +29,9 @@ use crate::{
 
 pub(crate) use map::too_many_failed;
 use trouble::Fault;
+
+/// To make, write and keep so many bytes of a payload is about as much work as a step of an evaluation.
+const BYTES_A_STEP: u64 = 32;
 
 /// One decision in the making.
 pub(crate) struct Stepper<'e> {
@@ -38,12 +42,14 @@ pub(crate) struct Stepper<'e> {
     queue: VecDeque<FrameId>,
     /// Set while a state is tested.
     bench: Option<&'e Bench>,
+    /// Steps that evaluations took, and what comes of large payloads.
+    work: Cell<u64>,
 }
 
 impl<'e> Stepper<'e> {
     pub fn new(execution: &'e mut Execution, moment: Moment) -> Stepper<'e> {
         let (decision, queue) = (Decision::default(), VecDeque::new());
-        Stepper { execution, moment, decision, queue, bench: None }
+        Stepper { execution, moment, decision, queue, bench: None, work: Cell::new(0) }
     }
 
     /// Runs all frames that can go on, as far as they can.
@@ -52,7 +58,7 @@ impl<'e> Stepper<'e> {
             if !self.running() {
                 break;
             }
-            if self.decision.events.len() >= EVENTS_PER_DECISION {
+            if self.decision.events.len() >= EVENTS_PER_DECISION || self.has_worked_enough() {
                 self.decision.commands.push(Command::Continue);
                 break;
             }
@@ -248,6 +254,7 @@ impl<'e> Stepper<'e> {
     }
 
     fn emit_exit(&mut self, frame: FrameId, state: &State, leaving: Leaving, next: Option<Name>) {
+        self.work.set(self.work.get() + leaving.output.len() as u64 / BYTES_A_STEP);
         let parent = self.execution.live.frames.get(&frame).and_then(|frame| frame.parent);
         if let Some(visit) = self.visit(frame) {
             let stayed = (self.moment.now.0 - visit.entered_at.0).max(0);
@@ -368,6 +375,11 @@ impl<'e> Stepper<'e> {
         }
     }
 
+    /// Whether others are to have their turn before more is evaluated.
+    fn has_worked_enough(&self) -> bool {
+        self.work.get() >= WORK_PER_DECISION
+    }
+
     fn running(&self) -> bool {
         self.execution.live.status == Status::Running
     }
@@ -377,6 +389,7 @@ impl<'e> Stepper<'e> {
         let evaluation = (u64::from(frame.0) << 32) | self.decision.events.len() as u64;
         Place {
             bench: self.bench,
+            work: Some(&self.work),
             ..Place::new(self.execution, frame, self.moment.apart(evaluation))
         }
     }

@@ -2,10 +2,13 @@
 
 use serde_json::Value;
 
-use super::Stepper;
+use super::{Fault, Stepper};
 use crate::definition::Parallel;
 use crate::execution::{Phase, Visit};
 use crate::{Data, EventKind, FrameId};
+
+/// Bytes of all outputs of a Parallel or Map.
+const BYTES_MAX: usize = 64 << 20;
 
 impl Stepper<'_> {
     pub(super) fn fork(&mut self, frame: FrameId, visit: &Visit, parallel: &Parallel) {
@@ -33,16 +36,22 @@ impl Stepper<'_> {
         let (Phase::Parallel(branches), Some(visit)) = (&joined.phase, joined.visit.clone()) else {
             return;
         };
-        let result: Data = outputs(&branches.outputs).into();
+        let result = outputs(&branches.outputs);
         self.emit(frame, EventKind::ParallelSucceeded);
-        self.leave(frame, &visit, &result, true);
+        match result {
+            Some(result) => self.leave(frame, &visit, &result, true),
+            None => self.trouble(frame, Fault::too_large(&visit.state.name)),
+        }
     }
 }
 
-/// The outputs of branches or iterations, in their order.
-pub(super) fn outputs(outputs: &[Option<Data>]) -> Value {
-    outputs
-        .iter()
-        .map(|output| output.as_ref().map_or(Value::Null, |data| data.value().clone()))
-        .collect()
+/// The outputs of branches or iterations, in their order; none if they are too much to be held at once, though
+/// little of them might be left by `ResultSelector` and `ResultPath`.
+pub(super) fn outputs(outputs: &[Option<Data>]) -> Option<Data> {
+    let bytes: usize = outputs.iter().flatten().map(Data::len).sum();
+    if bytes > BYTES_MAX {
+        return None;
+    }
+    let outputs = outputs.iter().map(|output| output.as_ref().map(|data| data.value().clone()));
+    Some(outputs.map(Option::unwrap_or_default).collect::<Value>().into())
 }

@@ -46,7 +46,9 @@ fn evaluate_seconds(seconds: &Setting<u64>, scope: &Scope) -> Result<u64, Evalua
         Setting::Literal(seconds) => Ok(*seconds),
         Setting::Path(path) => {
             let path_text = path.text();
-            let value = path.find(scope).ok_or_else(|| {
+            let value = path.find(scope);
+            path.check_spent(scope)?;
+            let value = value.ok_or_else(|| {
                 runtime(format!(
                     "The SecondsPath parameter does not reference an input value: {path_text}"
                 ))
@@ -101,7 +103,9 @@ fn evaluate_timestamp(
         }),
         Setting::Path(path) => {
             let path_text = path.text();
-            let value = path.find(scope).ok_or_else(|| {
+            let value = path.find(scope);
+            path.check_spent(scope)?;
+            let value = value.ok_or_else(|| {
                 runtime(format!(
                     "The TimestampPath parameter does not reference an input value: {path_text}"
                 ))

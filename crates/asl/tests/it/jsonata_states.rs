@@ -1,6 +1,6 @@
 //! AWS's dialect of JSONata, case by case: `tests/data/jsonata-states.jsonl`.
 
-use asl::expression::{Jsonata, LazyContext, NoVariables, Scope};
+use asl::expression::{Budget, Jsonata, LazyContext, NoVariables, Scope};
 use asl::{Moment, Timestamp};
 use serde_json::{Value, json};
 
@@ -14,6 +14,7 @@ fn outcome(expression: &str, input: &Value, seed: u64) -> Value {
         result: None,
         error_output: None,
         moment: Moment { now: Timestamp(1_700_000_000_000), seed },
+        budget: &Budget::default(),
     };
     match Jsonata::compile(expression) {
         Err(refused) => {

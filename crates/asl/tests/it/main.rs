@@ -1,5 +1,6 @@
 //! One binary for the crate's tests from outside.
 
+mod bounds;
 mod cases;
 mod diagnostics;
 mod graph;

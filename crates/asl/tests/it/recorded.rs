@@ -2,7 +2,7 @@
 //! refuses the others, what one-state machines give. Skipped with a message where they are not.
 
 use asl::definition::{Flow, Kind};
-use asl::expression::{LazyContext, NoVariables, Scope};
+use asl::expression::{Budget, LazyContext, NoVariables, Scope};
 use asl::{Definition, Moment, Timestamp};
 use serde_json::{Value, json};
 
@@ -253,6 +253,7 @@ fn run(definition: &Definition, input: &Value) -> Option<Result<Value, String>> 
         result: None,
         error_output: None,
         moment: Moment { now: Timestamp(1_700_000_000_000), seed: 7 },
+        budget: &Budget::default(),
     };
     let state = &definition.body.states[&definition.body.start_at];
     match &state.kind {

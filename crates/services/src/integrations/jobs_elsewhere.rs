@@ -41,6 +41,9 @@ pub(crate) struct Begun {
     question: Value,
     /// What ends it is asked this.
     stop: Option<Value>,
+    /// What the call was answered with, where that is the result once there is nothing to be asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    answered: Option<Value>,
 }
 
 impl Begun {
@@ -50,7 +53,7 @@ impl Begun {
 
     /// Its service and kind; none if this version of the program does not know it.
     fn kind(&self) -> Option<(&'static JobService, &'static Job)> {
-        let service = ALL.into_iter().find(|known| known.service == self.service)?;
+        let service = ALL.into_iter().find(|known| known.resource == self.service)?;
         Some((service, service.jobs.iter().find(|job| job.begin == self.action)?))
     }
 
@@ -94,14 +97,14 @@ pub(super) async fn begin(
     let question = (job.question)(asked, begun).ok_or_else(|| {
         Failed::new(
             "States.TaskFailed",
-            format!("{}:{} did not say what it began: {begun}", service.service, job.begin),
+            format!("{}:{} did not say what it began: {begun}", service.resource, job.begin),
         )
     })?;
     let task = work.task.task;
     let begun = Begun {
         execution: work.execution,
         task: task.0,
-        service: service.service.to_owned(),
+        service: service.resource.to_owned(),
         action: job.begin.to_owned(),
         region: work.caller.region.clone(),
         account: work.caller.account.clone(),
@@ -109,6 +112,7 @@ pub(super) async fn begin(
         execution_arn: work.header.execution_arn.clone(),
         question,
         stop: (job.stops)(asked, begun),
+        answered: job.gone.then(|| begun.clone()),
     };
     let write = JOBS.write(&begun.key(), &begun, Expect::Absent).map_err(|error| lost(&error))?;
     let extra = Batch { records: vec![write], ..Batch::default() };
@@ -133,9 +137,9 @@ pub(super) async fn stop(work: &Work<'_>) -> Result<(), Error> {
     JOBS.remove(work.context, &key).await?;
     let begun = found.value;
     let Some((service, job)) = begun.kind() else { return Ok(()) };
-    let Some(question) = &begun.stop else { return Ok(()) };
+    let (Some(stop), Some(question)) = (job.stop, &begun.stop) else { return Ok(()) };
     // As on AWS, an attempt: what cannot be ended goes on.
-    if let Err(problem) = ask(work.context, &work.caller, service, job.stop, question).await {
+    if let Err(problem) = ask(work.context, &work.caller, service, stop, question).await {
         tracing::warn!(
             execution = work.header.execution_arn,
             service = service.service,
@@ -183,7 +187,10 @@ async fn look(context: &Context, begun: &Begun) -> Result<bool, Error> {
     let Some((service, job)) = begun.kind() else { return Ok(true) };
     let outcome = match ask(context, &begun.caller(), service, job.describe, &begun.question).await
     {
-        Ok(answer) => job.outcome(&answer),
+        Ok(answer) => job.outcome(&begun.question, &answer),
+        Err(Problem::Refused(refusal)) if job.gone && refusal.code.contains("NotFound") => {
+            Some(Ok(begun.answered.clone().unwrap_or_default()))
+        }
         // A service that has forgotten it, or lets nobody ask, will not tell of its end.
         Err(Problem::Refused(refusal)) if is_final(&refusal) => Some(Err(Failure {
             error: Some("States.TaskFailed".into()),
@@ -219,7 +226,7 @@ async fn ask(
     question: &Value,
 ) -> Result<Value, Problem> {
     let unknown = || Problem::Unsendable(format!("{action} cannot be asked: {question}"));
-    let action = models::task::action(service.service, action).ok_or_else(unknown)?;
+    let action = service.action(action).ok_or_else(unknown)?;
     let members = action.input(question).map_err(|_| unknown())?;
     let name = service.service;
     if !caller.arn.is_empty() {
@@ -233,17 +240,20 @@ async fn ask(
 
 impl Job {
     /// What has come of it; nothing as long as it goes on.
-    fn outcome(&self, answer: &Value) -> Option<Result<Value, Failure>> {
+    fn outcome(&self, question: &Value, answer: &Value) -> Option<Result<Value, Failure>> {
         let failed =
             |cause: String| Failure { error: Some("States.TaskFailed".into()), cause: Some(cause) };
         let Some(found) = answer.pointer(self.found).filter(|found| !found.is_null()) else {
             return Some(Err(failed(format!("{} does not know the job: {answer}", self.describe))));
         };
         let succeeded = (self.ended)(found)?;
-        let result = match self.result {
+        let mut result = match self.result {
             Some(member) => json!({ member: found }),
             None => found.clone(),
         };
+        if let Some(name) = self.beside {
+            result[name] = question[name].clone();
+        }
         Some(if succeeded { Ok(result) } else { Err(failed(result.to_string())) })
     }
 }

@@ -30,6 +30,8 @@ mod sagemaker;
 mod states;
 mod submission;
 
+use std::sync::Arc;
+
 use asl::event::TaskTarget;
 use asl::{Header, ScheduledTask, Trigger};
 use async_trait::async_trait;
@@ -60,9 +62,16 @@ pub static INTEGRATIONS: &[&dyn Integration] = &[
     &api_gateway::ApiGateway,
     &job_services::ECS,
     &job_services::BATCH,
+    &job_services::EKS,
     &job_services::GLUE,
-    &job_services::CODEBUILD,
+    &job_services::DATABREW,
     &job_services::ATHENA,
+    &job_services::EMR,
+    &job_services::EMR_CONTAINERS,
+    &job_services::EMR_SERVERLESS,
+    &job_services::CODEBUILD,
+    &job_services::MEDIACONVERT,
+    &job_services::BEDROCK,
 ];
 
 /// How Task states use one service.
@@ -243,7 +252,7 @@ pub(crate) async fn answer(context: &Context, lease: &Lease) -> Vec<Trigger> {
 }
 
 /// Ends what a task began that nobody awaits any more; or tells the parent of an execution that has ended.
-pub async fn cancel(context: &Context, cancelled: &Cancelled) -> Result<(), Error> {
+pub async fn cancel(context: &Arc<Context>, cancelled: &Cancelled) -> Result<(), Error> {
     let (header, task) = (&cancelled.header, &cancelled.task);
     let Some((service, action, pattern)) = resource(&task.target) else { return Ok(()) };
     if (service, action) == ("states", states::END) {
@@ -340,7 +349,7 @@ pub(crate) fn goes_out(context: &Context, target: &TaskTarget) -> bool {
     let Some((service, ..)) = resource(target) else { return false };
     let service = match service.strip_prefix("aws-sdk:") {
         Some(name) => models::identify::by_task_name(name).map_or(name, |entry| entry.name),
-        None => service,
+        None => job_services::name(service),
     };
     service == "http" || context.settings.elsewhere.endpoint(service).is_some()
 }

@@ -3,12 +3,13 @@
 //! Nothing is counted as long as much is left: a count that was far from the bound lets so many be made
 //! before the next.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 
 use asl::Status;
 use serde::Deserialize;
-use tokio::sync::Mutex;
+use tokio::sync::futures::Notified;
+use tokio::sync::{Mutex, Notify};
 
 use super::activities::ACTIVITIES;
 use super::machine::{MACHINES, VERSIONS};
@@ -25,6 +26,8 @@ pub struct AccountLimits {
     pub activities_max: u64,
     /// Standard executions that run at a time, started by callers and tasks.
     pub open_executions_max: u64,
+    /// Map runs that are open at a time; more wait.
+    pub open_map_runs_max: u64,
     /// Workers that ask for tasks of one activity at a time.
     pub activity_workers_max: u64,
     /// Versions of one state machine.
@@ -39,6 +42,7 @@ impl Default for AccountLimits {
             state_machines_max: 100_000,
             activities_max: 100_000,
             open_executions_max: 1_000_000,
+            open_map_runs_max: 1_000,
             activity_workers_max: 1_000,
             versions_max: 1_000,
             aliases_max: 100,
@@ -48,10 +52,11 @@ impl Default for AccountLimits {
 
 impl AccountLimits {
     /// The names in the configuration.
-    pub const NAMES: [&str; 6] = [
+    pub const NAMES: [&str; 7] = [
         "state_machines_max",
         "activities_max",
         "open_executions_max",
+        "open_map_runs_max",
         "activity_workers_max",
         "versions_max",
         "aliases_max",
@@ -64,6 +69,18 @@ pub(super) struct Counts {
     /// So many more may be made before it must be counted again.
     left: Mutex<HashMap<String, u64>>,
     workers: std::sync::Mutex<HashMap<String, u64>>,
+    map_runs: std::sync::Mutex<HashMap<String, MapRuns>>,
+    /// A Map run has ended, or waits no more.
+    map_run_gone: Notify,
+}
+
+/// Map runs of an account in a region.
+#[derive(Default)]
+struct MapRuns {
+    open: u64,
+    /// Those that wait, the oldest first.
+    waiting: VecDeque<u64>,
+    last: u64,
 }
 
 impl Counts {
@@ -90,6 +107,24 @@ impl Counts {
 
     fn workers(&self) -> std::sync::MutexGuard<'_, HashMap<String, u64>> {
         self.workers.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn map_runs(&self) -> std::sync::MutexGuard<'_, HashMap<String, MapRuns>> {
+        self.map_runs.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn map_run(&self, of: String, begun: bool) -> OpenMapRun<'_> {
+        let mut all = self.map_runs();
+        let runs = all.entry(of.clone()).or_default();
+        let ticket = if begun {
+            runs.open += 1;
+            None
+        } else {
+            runs.last += 1;
+            runs.waiting.push_back(runs.last);
+            Some(runs.last)
+        };
+        OpenMapRun { counts: self, of, ticket }
     }
 }
 
@@ -181,6 +216,66 @@ pub(super) fn worker<'a>(context: &'a Context, activity: &str) -> Result<Worker<
     Ok(Worker { counts, activity: activity.to_owned() })
 }
 
+/// A Map run among those of its account and region, until it is dropped.
+pub(super) struct OpenMapRun<'a> {
+    counts: &'a Counts,
+    of: String,
+    /// Its place among those that wait; none: it is open.
+    ticket: Option<u64>,
+}
+
+impl<'a> OpenMapRun<'a> {
+    /// Whether it may go on: there is room, and nobody has waited for longer.
+    pub fn opens(&mut self, most: u64) -> bool {
+        let Some(ticket) = self.ticket else { return true };
+        let mut all = self.counts.map_runs();
+        let runs = all.entry(self.of.clone()).or_default();
+        if runs.open >= most || runs.waiting.front() != Some(&ticket) {
+            return false;
+        }
+        runs.waiting.pop_front();
+        runs.open += 1;
+        self.ticket = None;
+        drop(all);
+        // There may be room for the next one too.
+        self.counts.map_run_gone.notify_waiters();
+        true
+    }
+
+    /// Comes when it may have become possible. To be asked for before it is tried.
+    pub fn changed(&self) -> Notified<'a> {
+        self.counts.map_run_gone.notified()
+    }
+}
+
+impl Drop for OpenMapRun<'_> {
+    fn drop(&mut self) {
+        let mut all = self.counts.map_runs();
+        if let Some(runs) = all.get_mut(&self.of) {
+            match self.ticket {
+                Some(ticket) => runs.waiting.retain(|waiting| *waiting != ticket),
+                None => runs.open -= 1,
+            }
+            if runs.open == 0 && runs.waiting.is_empty() {
+                all.remove(&self.of);
+            }
+        }
+        drop(all);
+        self.counts.map_run_gone.notify_waiters();
+    }
+}
+
+/// A Map run that is about to go on. One that has begun children goes on in any case: it was open when the
+/// last server stopped.
+pub(super) fn map_run<'a>(
+    context: &'a Context,
+    account: &str,
+    region: &str,
+    begun: bool,
+) -> OpenMapRun<'a> {
+    context.stepfunctions.counts.map_run(format!("{account}/{region}"), begun)
+}
+
 fn refuse(may: bool, code: &'static str, message: &str) -> Result<(), Error> {
     if may { Ok(()) } else { Err(Error::new(code, message)) }
 }
@@ -203,6 +298,7 @@ mod tests {
             state_machines_max,
             activities_max,
             open_executions_max,
+            open_map_runs_max,
             activity_workers_max,
             versions_max,
             aliases_max,
@@ -211,11 +307,12 @@ mod tests {
             state_machines_max,
             activities_max,
             open_executions_max,
+            open_map_runs_max,
             activity_workers_max,
             versions_max,
             aliases_max,
         ];
-        assert_eq!(read, [7; 6]);
+        assert_eq!(read, [7; 7]);
     }
 
     #[tokio::test]
@@ -235,5 +332,43 @@ mod tests {
         assert!(more(2).await);
         assert_eq!(counted.get(), 3);
         assert!(!more(3).await && !more(4).await);
+    }
+
+    #[test]
+    fn map_runs_open_in_the_order_they_came_as_there_is_room() {
+        let counts = Counts::default();
+        let run = |begun| counts.map_run("a".to_owned(), begun);
+        let (mut first, mut second, mut third) = (run(false), run(false), run(false));
+        assert!(!second.opens(2), "somebody has waited for longer");
+        assert!(first.opens(2) && second.opens(2) && first.opens(2));
+        assert!(!third.opens(2));
+        // Other accounts have room of their own.
+        assert!(counts.map_run("b".to_owned(), false).opens(2));
+        let mut fourth = run(false);
+        drop(third);
+        assert!(!fourth.opens(2));
+        drop(first);
+        assert!(fourth.opens(2));
+        // One that was open before is open now, room or not.
+        let mut before = run(true);
+        assert!(before.opens(2));
+        drop((second, fourth, before));
+        assert!(counts.map_runs().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_map_run_that_waits_hears_of_room() {
+        let counts = Counts::default();
+        let mut open = counts.map_run("a".to_owned(), false);
+        let mut waits = counts.map_run("a".to_owned(), false);
+        assert!(open.opens(1) && !waits.opens(1));
+        {
+            let changed = waits.changed();
+            tokio::pin!(changed);
+            assert!(futures::poll!(&mut changed).is_pending());
+            drop(open);
+            assert!(futures::poll!(&mut changed).is_ready());
+        }
+        assert!(waits.opens(1));
     }
 }

@@ -1,11 +1,11 @@
 //! SendTaskSuccess, SendTaskFailure, SendTaskHeartbeat: answers by task token.
 
-use asl::event::FailedPhase;
+use asl::event::{FailedPhase, TaskTarget};
 use asl::{Failure, TaskId, Trigger};
 use engine::Told;
 use serde::Deserialize;
 
-use super::{input, invalid_token};
+use super::{activities, encryption, input, invalid_token};
 use crate::{Caller, Context, Error};
 
 /// A task may be answered before its call is: so long its worker is waited for.
@@ -21,9 +21,10 @@ pub(super) struct Success {
 
 pub(super) async fn send_task_success(
     context: &Context,
-    _: &Caller,
+    caller: &Caller,
     request: Success,
 ) -> Result<(), Error> {
+    check_keys(context, caller, &request.task_token).await?;
     let output = input::parse_output(request.output)?;
     let answer = |task: TaskId| Trigger::TaskSucceeded { task, output: output.clone() };
     send(context, &request.task_token, answer).await
@@ -39,9 +40,10 @@ pub(super) struct Failed {
 
 pub(super) async fn send_task_failure(
     context: &Context,
-    _: &Caller,
+    caller: &Caller,
     request: Failed,
 ) -> Result<(), Error> {
+    check_keys(context, caller, &request.task_token).await?;
     let failure = Failure { error: request.error, cause: request.cause };
     let answer = |task: TaskId| Trigger::TaskFailed {
         task,
@@ -63,6 +65,23 @@ pub(super) async fn send_task_heartbeat(
     request: Heartbeat,
 ) -> Result<(), Error> {
     send(context, &request.task_token, |task| Trigger::TaskHeartbeat { task }).await
+}
+
+/// What an answer brings is encrypted with the state machine's key, and with that of the activity if it is
+/// one's task. A heartbeat brings nothing.
+async fn check_keys(context: &Context, caller: &Caller, token: &str) -> Result<(), Error> {
+    if context.settings.elsewhere.endpoint("kms").is_none() {
+        return Ok(());
+    }
+    let Some((execution, task)) = context.engine.task_of_token(token).await? else {
+        return Ok(());
+    };
+    if let TaskTarget::Activity { arn } = &task.target
+        && let Ok(activity) = activities::find(context, caller, arn).await
+    {
+        encryption::check_usable(context, caller, Some(activity.encryption())).await?;
+    }
+    encryption::check_readable(context, caller, &execution).await
 }
 
 async fn send(

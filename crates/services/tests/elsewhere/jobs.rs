@@ -195,6 +195,145 @@ async fn a_job_is_begun_by_a_call_alone_too() {
     assert_eq!(description["error"], "States.TaskFailed");
 }
 
+/// Services that ended their jobs long ago.
+fn done(request: &Received) -> Told {
+    let body: Value = serde_json::from_str(&request.body).unwrap_or_default();
+    let target = request.head.lines().find_map(|line| line.strip_prefix("x-amz-target: "));
+    let called = target.and_then(|target| target.rsplit('.').next()).unwrap_or(&request.line);
+    let answer = match called {
+        "runjobflow" => json!({ "JobFlowId": "j-1", "ClusterArn": "arn:c" }),
+        "describecluster" => {
+            let state = if body["ClusterId"] == "j-1" { "WAITING" } else { "TERMINATED" };
+            json!({ "Cluster": { "Id": body["ClusterId"], "Status": { "State": state } } })
+        }
+        "terminatejobflows" => {
+            assert_eq!(body["JobFlowIds"], json!(["j-2"]));
+            json!({})
+        }
+        "addjobflowsteps" => {
+            assert_eq!(body["Steps"][0]["Name"], "s");
+            json!({ "StepIds": ["s-1"] })
+        }
+        "describestep" => json!({ "Step": { "Id": "s-1", "Status": { "State": "FAILED" } } }),
+        "cancelsteps" => {
+            assert_eq!(body["StepIds"], json!(["s-1"]));
+            json!({ "CancelStepsInfoList": [{ "StepId": "s-1", "Status": "SUBMITTED" }] })
+        }
+        "startbuildbatch" => json!({ "buildBatch": { "id": "b:1" } }),
+        "batchgetbuildbatches" => {
+            json!({ "buildBatches": [{ "id": "b:1", "buildBatchStatus": "SUCCEEDED" }] })
+        }
+        "DELETE /clusters/k" => json!({ "cluster": { "name": "k", "status": "DELETING" } }),
+        "GET /clusters/k" => {
+            let gone = "x-amzn-errortype: ResourceNotFoundException\r\n";
+            return (404, gone, json!({ "message": "No cluster found" }).to_string());
+        }
+        "POST /clusters/k/node-groups" => json!({ "nodegroup": { "nodegroupName": "g" } }),
+        "GET /clusters/k/node-groups/g" => {
+            json!({ "nodegroup": { "nodegroupName": "g", "status": "ACTIVE" } })
+        }
+        "POST /virtualclusters/v/jobruns" => json!({ "id": "r", "virtualClusterId": "v" }),
+        "GET /virtualclusters/v/jobruns/r" => {
+            json!({ "jobRun": { "id": "r", "state": "COMPLETED" } })
+        }
+        "POST /applications/a/jobruns" => {
+            json!({ "applicationId": "a", "jobRunId": "r", "arn": "x" })
+        }
+        line if line.starts_with("GET /applications/a/jobruns/r") => {
+            json!({ "jobRun": { "applicationId": "a", "jobRunId": "r", "state": "SUCCESS" } })
+        }
+        "POST /jobs/n/startJobRun" => json!({ "RunId": "r" }),
+        "GET /jobs/n/jobRun/r" => json!({ "JobName": "n", "RunId": "r", "State": "SUCCEEDED" }),
+        "POST /2017-08-29/jobs" => json!({ "job": { "id": "m", "status": "SUBMITTED" } }),
+        "GET /2017-08-29/jobs/m" => json!({ "job": { "id": "m", "status": "COMPLETE" } }),
+        "POST /model-customization-jobs" => json!({ "jobArn": "arn:m" }),
+        line if line.starts_with("GET /model-customization-jobs/") => {
+            json!({ "jobArn": "arn:m", "jobName": "n", "status": "Stopped" })
+        }
+        other => panic!("{other} is not expected"),
+    };
+    (200, "Content-Type: application/x-amz-json-1.1\r\n", answer.to_string())
+}
+
+#[tokio::test]
+async fn every_service_tells_of_its_jobs_in_its_own_way() {
+    let stand = Stand::new(done).await;
+    let world = stand.world().await;
+    let role = "arn:aws:iam::000000000000:role/r";
+    let nodegroup = json!({ "NodegroupName": "g", "Status": "ACTIVE" });
+    let cluster = json!({ "Id": "j-1", "Status": { "State": "WAITING" } });
+    let terminated = json!({ "Id": "j-2", "Status": { "State": "TERMINATED" } });
+    let run = json!({ "ApplicationId": "a", "JobRunId": "r", "State": "SUCCESS" });
+    for (action, parameters, result) in [
+        (
+            "elasticmapreduce:createCluster",
+            json!({ "Name": "c", "Instances": { "KeepJobFlowAliveWhenNoSteps": true } }),
+            json!({ "Cluster": cluster, "ClusterId": "j-1" }),
+        ),
+        (
+            "elasticmapreduce:terminateCluster",
+            json!({ "ClusterId": "j-2" }),
+            json!({ "Cluster": terminated, "ClusterId": "j-2" }),
+        ),
+        (
+            "codebuild:startBuildBatch",
+            json!({ "ProjectName": "p" }),
+            json!({ "BuildBatch": { "Id": "b:1", "BuildBatchStatus": "SUCCEEDED" } }),
+        ),
+        // What is not there any more is deleted.
+        (
+            "eks:deleteCluster",
+            json!({ "Name": "k" }),
+            json!({ "Cluster": { "Name": "k", "Status": "DELETING" } }),
+        ),
+        (
+            "eks:createNodegroup",
+            json!({ "ClusterName": "k", "NodegroupName": "g", "Subnets": ["s"], "NodeRole": role }),
+            json!({ "Nodegroup": nodegroup }),
+        ),
+        (
+            "emr-containers:startJobRun",
+            json!({ "VirtualClusterId": "v", "ExecutionRoleArn": role }),
+            json!({ "JobRun": { "Id": "r", "State": "COMPLETED" } }),
+        ),
+        (
+            "emr-serverless:startJobRun",
+            json!({ "ApplicationId": "a", "ExecutionRoleArn": role }),
+            json!({ "JobRun": run }),
+        ),
+        (
+            "databrew:startJobRun",
+            json!({ "Name": "n" }),
+            json!({ "JobName": "n", "RunId": "r", "State": "SUCCEEDED" }),
+        ),
+        (
+            "mediaconvert:createJob",
+            json!({ "Role": role, "Settings": {} }),
+            json!({ "Job": { "Id": "m", "Status": "COMPLETE" } }),
+        ),
+    ] {
+        assert_eq!(output(&world, sync(action, parameters)).await, result, "{action}");
+    }
+    let step =
+        json!({ "ClusterId": "j-1", "Step": { "Name": "s", "HadoopJarStep": { "Jar": "j" } } });
+    let failed = failure(&world, sync("elasticmapreduce:addStep", step)).await;
+    let cause: Value = serde_json::from_str(&failed.1).unwrap();
+    assert_eq!(cause["Step"]["Status"]["State"], "FAILED");
+    let data = json!({ "S3Uri": "s3://b/k" });
+    let model = json!({ "JobName": "n", "CustomModelName": "m", "RoleArn": role, "BaseModelIdentifier": "b",
+        "TrainingDataConfig": data, "OutputDataConfig": data });
+    let failed = failure(&world, sync("bedrock:createModelCustomizationJob", model)).await;
+    assert_eq!(failed.0, "States.TaskFailed");
+    // A call alone.
+    let cancel = json!({ "ClusterId": "j-1", "StepId": "s-1" });
+    let cancelled =
+        output(&world, task("arn:aws:states:::elasticmapreduce:cancelStep", cancel)).await;
+    assert_eq!(cancelled["CancelStepsInfo"]["Status"], "SUBMITTED");
+    // A cluster's own API is not AWS's.
+    let call = task("arn:aws:states:::eks:call", json!({ "Method": "GET" }));
+    assert_eq!(ended(&world, call).await["error"], "States.TaskFailed");
+}
+
 /// Runs one state to its end, which comes when its job's end was asked for.
 async fn ended(world: &World, state: Value) -> Value {
     let execution = start(world, state).await;

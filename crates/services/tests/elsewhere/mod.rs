@@ -62,9 +62,23 @@ impl Stand {
             secret_key: "secret".to_owned(),
             session_token: None,
         };
+        const JOBS: [&str; 12] = [
+            "ecs",
+            "batch",
+            "eks",
+            "glue",
+            "databrew",
+            "athena",
+            "emr",
+            "emr-containers",
+            "emr-serverless",
+            "codebuild",
+            "mediaconvert",
+            "bedrock",
+        ];
         let mut elsewhere = Elsewhere::default();
         let services = ["lambda", "sqs", "sns", "dynamodb", "events", "ssm", "kms", "apigateway"];
-        for service in services.into_iter().chain(["ecs", "batch", "glue", "codebuild", "athena"]) {
+        for service in services.into_iter().chain(JOBS) {
             let endpoint = Endpoint::new(&self.url, Some(keys.clone())).unwrap();
             elsewhere = elsewhere.with_endpoint(service, endpoint).unwrap();
         }
@@ -585,7 +599,51 @@ async fn keys_of_a_kms_elsewhere_are_asked_for() {
             assert_eq!(error.members.get("kmsKeyState"), state.as_ref());
         }
     }
+    let told = |change: u8| KEYS_CHANGE.store(change, std::sync::atomic::Ordering::SeqCst);
+    told(0);
+    for key_of_activity in [true, false] {
+        let token = token_of_an_encrypted_task(&world, key_of_activity).await;
+        let success = json!({ "taskToken": token, "output": "1" });
+        let failure = json!({ "taskToken": token });
+        for (change, code) in [(1, "KmsInvalidStateException"), (2, "KmsAccessDeniedException")] {
+            told(change);
+            for (operation, asked) in [("SendTaskSuccess", &success), ("SendTaskFailure", &failure)]
+            {
+                assert_eq!(call(operation, asked).await.unwrap_err().code, code, "{operation}");
+            }
+        }
+        call("SendTaskHeartbeat", &failure).await.unwrap();
+        let forged = json!({ "taskToken": "none", "output": "1" });
+        assert_eq!(call("SendTaskSuccess", &forged).await.unwrap_err().code, "InvalidToken");
+        told(0);
+        call("SendTaskSuccess", &success).await.unwrap();
+    }
+    told(2);
     let mut metadata = of_machine.clone();
     metadata["includedData"] = "METADATA_ONLY".into();
     assert!(call("DescribeStateMachine", &metadata).await.is_ok());
+}
+
+/// The token of an activity's task; either the activity or the state machine is encrypted with a key.
+async fn token_of_an_encrypted_task(world: &World, key_of_activity: bool) -> Value {
+    let encryption = json!({ "type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": "alias/good" });
+    let name = format!("encrypted-{key_of_activity}");
+    let call = async |operation: &str, mut asked: Value, encrypted: bool| {
+        if encrypted {
+            asked["encryptionConfiguration"] = encryption.clone();
+        }
+        world.call(None, "stepfunctions", operation, asked).await.unwrap()
+    };
+    let made = call("CreateActivity", json!({ "name": name }), key_of_activity).await;
+    let activity = &made["activityArn"];
+    let described = call("DescribeActivity", json!({ "activityArn": activity }), false).await;
+    let shown = &described["encryptionConfiguration"]["kmsDataKeyReusePeriodSeconds"];
+    assert_eq!(*shown, if key_of_activity { json!(300) } else { Value::Null });
+    let state = json!({ "Type": "Task", "Resource": activity, "End": true });
+    let definition = json!({ "StartAt": "S", "States": { "S": state } }).to_string();
+    let machine = json!({ "name": name, "roleArn": ROLE, "definition": definition });
+    let made = call("CreateStateMachine", machine, !key_of_activity).await;
+    call("StartExecution", json!({ "stateMachineArn": made["stateMachineArn"] }), false).await;
+    let task = call("GetActivityTask", json!({ "activityArn": activity }), false).await;
+    task["taskToken"].clone()
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead, Write};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use asl::expression::{EvaluationError, LazyContext, Path, Scope, Variables};
+use asl::expression::{Budget, EvaluationError, LazyContext, Path, Scope, Variables};
 use asl::{Moment, intrinsics, jsonata};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
@@ -185,6 +185,7 @@ fn states(
         result: of_states("result"),
         error_output: of_states("errorOutput"),
         moment,
+        budget: &Budget::default(),
     };
     expression(&scope).map(Some).map_err(|error| (Some(error.error.to_owned()), error.cause))
 }

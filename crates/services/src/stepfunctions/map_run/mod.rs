@@ -30,6 +30,7 @@ use crate::iam::guard::Need;
 use crate::integrations::{Failed, credentials};
 use crate::{Caller, Context, Error};
 
+use super::account_limits;
 use super::redrive_execution::unredrivable;
 
 use self::child::Children;
@@ -64,26 +65,35 @@ pub async fn drive(context: &Arc<Context>, lease: &Lease) -> Result<(), Error> {
         return Err(Error::internal(format!("the Map run `{}` is missing", spec.map_run_arn)));
     };
     let definition = context.engine.definition_of(lease.execution).await?;
+    let header = &lease.header;
+    let begun = lease.again && live.standing().await.children > 0;
+    let mut place = account_limits::map_run(context, &header.account, &header.region, begun);
     let run = Run { context, lease, live, spec: Arc::new(spec), definition };
+    if !run.has_its_turn(&mut place).await {
+        return Ok(());
+    }
     run.to_its_end().await
 }
 
-/// Ends a Map run that nobody awaits any more, with its children.
+/// Ends a Map run that nobody awaits any more, with its children, and tells what has become of it: what was
+/// not begun is counted, and a ResultWriter lists it beside the results that there are.
 ///
 /// # Errors
 /// The engine's or the store's; to be called again then.
-pub async fn abort(context: &Context, cancelled: &Cancelled) -> Result<(), Error> {
+pub async fn abort(context: &Arc<Context>, cancelled: &Cancelled) -> Result<(), Error> {
     let spec = MapRunSpec::deserialize(cancelled.task.parameters.value())
         .map_err(|error| Error::internal(format!("a Map run cannot be read: {error}")))?;
-    let now = context.clock.moment().now;
+    let (now, task) = (context.clock.moment().now, cancelled.task.task.0);
     let arn = &spec.map_run_arn;
     let aborted = context.engine.change_map_run(arn, |run| {
-        if run.status == MapRunStatus::Running {
+        let ours = run.task == task;
+        if ours && run.status == MapRunStatus::Running {
             run.status = MapRunStatus::Aborted;
             run.stopped_at = Some(now);
         }
+        ours && run.status == MapRunStatus::Aborted
     });
-    if aborted.await?.is_none() {
+    if aborted.await? != Some(true) {
         return Ok(());
     }
     loop {
@@ -95,7 +105,51 @@ pub async fn abort(context: &Context, cancelled: &Cancelled) -> Result<(), Error
         stop(context, &running).await?;
     }
     context.engine.recount_map_run(arn).await?;
-    Ok(())
+    let Cancelled { execution, header, task } = cancelled.clone();
+    let lease = Lease { execution, header, task, again: true };
+    tell_aborted(context, &lease, spec).await
+}
+
+/// What an aborted run leaves: how much was not begun, and what its ResultWriter writes.
+async fn tell_aborted(
+    context: &Arc<Context>,
+    lease: &Lease,
+    spec: MapRunSpec,
+) -> Result<(), Error> {
+    let definition = context.engine.definition_of(lease.execution).await?;
+    let Some(map) = definition.distributed_map(&spec.state) else { return Ok(()) };
+    let Some(run) = context.engine.map_run(&spec.map_run_arn).await? else { return Ok(()) };
+    let caller = caller(lease);
+    let spec = Arc::new(spec);
+    let rest = match run.progress.exhausted {
+        true => None,
+        // Items that cannot be read any more are not told of.
+        false => {
+            let taken = run.progress.items_taken;
+            open(context, caller.clone(), &spec, &definition, taken).await?.ok()
+        }
+    };
+    let parent = context.engine.summary(lease.execution).await?;
+    let parent = parent.map(|parent| parent.attributes).unwrap_or_default();
+    let children = Children::of(lease, &spec, map, &parent);
+    let mut unbegun = Unbegun::new(context, &children, run.progress.children, rest);
+    let export = writer::Export::of(&spec, map, &caller, context).await;
+    let mut results_written = 0;
+    if let Ok(Some(export)) = export {
+        let results = writer::Results { context, map_run_arn: &spec.map_run_arn, map };
+        match results.export(&export, &caller, &mut unbegun).await? {
+            Ok((_, written)) => results_written = written,
+            Err(failure) => tracing::warn!(
+                map_run = spec.map_run_arn,
+                cause = failure.cause.as_deref().unwrap_or_default(),
+                "the results of an aborted Map run could not be written"
+            ),
+        }
+    }
+    let (engine, pending) = (&context.engine, unbegun.known());
+    Ok(engine
+        .map_run_was_aborted(&spec.map_run_arn, lease.task.task, pending, results_written)
+        .await?)
 }
 
 async fn stop(context: &Context, children: &[ExecutionKey]) -> Result<(), Error> {
@@ -120,6 +174,24 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Waits until so few others are open that it may begin. `false`: nobody awaits it any more.
+    async fn has_its_turn(&self, place: &mut account_limits::OpenMapRun<'_>) -> bool {
+        let most = self.context.settings.account_limits.open_map_runs_max;
+        loop {
+            let there_is_room = place.changed();
+            if self.live.standing().await.status != MapRunStatus::Running {
+                return false;
+            }
+            if place.opens(most) {
+                return true;
+            }
+            tokio::select! {
+                () = there_is_room => {}
+                () = self.live.changed() => {}
+            }
+        }
+    }
+
     async fn to_its_end(&self) -> Result<(), Error> {
         let Some(map) = self.definition.distributed_map(&self.spec.state) else {
             let cause = format!("The state '{}' is not in the definition.", self.spec.state);
@@ -136,7 +208,7 @@ impl Run<'_> {
             Err(failure) => return self.finish(Err(failure), 0).await,
         };
         let mut rest = None;
-        let ended = match self.start_all(&children, map, &mut rest).await? {
+        let ended = match self.start_all(&children, &mut rest).await? {
             Some(ended) => ended,
             None => return Ok(()),
         };
@@ -150,13 +222,18 @@ impl Run<'_> {
         let arn = &self.spec.map_run_arn;
         let results = writer::Results { context: self.context, map_run_arn: arn, map };
         let (outcome, written) = match (ended, &export) {
-            (ended, Some(export)) => match results
-                .export(export, &self.caller(), Unbegun { run: self, children: &children, rest })
-                .await?
-            {
-                Ok((output, written)) => (ended.map(|()| output), written),
-                Err(failure) => (ended.and(Err(failure)), 0),
-            },
+            (ended, Some(export)) => {
+                let (first, is_known) = (self.live.standing().await.children, rest.is_some());
+                let mut unbegun = Unbegun::new(self.context, &children, first, rest);
+                let exported = results.export(export, &self.caller(), &mut unbegun).await?;
+                if is_known {
+                    self.live.set_pending(unbegun.known());
+                }
+                match exported {
+                    Ok((output, written)) => (ended.map(|()| output), written),
+                    Err(failure) => (ended.and(Err(failure)), 0),
+                }
+            }
             (Ok(()), None) => match results.collect().await? {
                 Ok((output, written)) => (Ok(output), written),
                 Err(failure) => (Err(failure), 0),
@@ -171,7 +248,6 @@ impl Run<'_> {
     async fn start_all(
         &self,
         children: &Children,
-        map: &asl::definition::Map,
         source: &mut Option<Source>,
     ) -> Result<Option<Result<(), Failure>>, Error> {
         loop {
@@ -210,7 +286,15 @@ impl Run<'_> {
             let moment = self.context.clock.moment();
             let opened = match source.take() {
                 Some(source) => source,
-                None => match self.open(map, standing.items_taken).await? {
+                None => match open(
+                    self.context,
+                    self.caller(),
+                    &self.spec,
+                    &self.definition,
+                    standing.items_taken,
+                )
+                .await?
+                {
                     Ok(source) => source,
                     Err(failure) => return Ok(Some(Err(failure))),
                 },
@@ -229,20 +313,6 @@ impl Run<'_> {
                 return Ok(None);
             }
         }
-    }
-
-    async fn open(
-        &self,
-        map: &asl::definition::Map,
-        items_taken: u64,
-    ) -> Result<Result<Source, Failure>, Error> {
-        let items = match reader::open(self.context, self.caller(), &self.spec, map).await {
-            Ok(items) => items,
-            Err(failure) => return Ok(Err(failure)),
-        };
-        let (spec, definition) = (self.spec.clone(), self.definition.clone());
-        let input_bytes_max = self.context.settings.limits.payload_bytes_max;
-        Source::new(items, spec, definition, items_taken, input_bytes_max).await
     }
 
     /// Lets children that did not succeed go on: a Standard execution from where it failed, an Express one
@@ -307,46 +377,85 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The state machine's role, as for a task.
     fn caller(&self) -> Caller {
-        let header = &self.lease.header;
-        let token = (self.lease.execution, self.lease.task.task.0);
-        credentials::session(header, &header.role_arn, token, false)
+        caller(self.lease)
     }
 }
 
-/// What a run that fails has not begun: children that the next redrive will.
-struct Unbegun<'a> {
-    run: &'a Run<'a>,
-    children: &'a Children,
-    rest: Option<Source>,
+/// The state machine's role, as for a task.
+fn caller(lease: &Lease) -> Caller {
+    let header = &lease.header;
+    let token = (lease.execution, lease.task.task.0);
+    credentials::session(header, &header.role_arn, token, false)
 }
 
-impl Unbegun<'_> {
-    /// Some more of them; none are left when there are none. What is counted is told by the run. A run is
-    /// not read to its end for this: AWS knows of no more either than it would soon have started.
-    async fn next(&mut self, before: &mut Pending) -> Result<Vec<Child>, Error> {
-        let Some(source) = self.rest.take().filter(|_| before.executions < CONCURRENCY_MAX) else {
+/// The items behind the first `items_taken`.
+async fn open(
+    context: &Arc<Context>,
+    caller: Caller,
+    spec: &Arc<MapRunSpec>,
+    definition: &Arc<asl::Definition>,
+    items_taken: u64,
+) -> Result<Result<Source, Failure>, Error> {
+    let Some(map) = definition.distributed_map(&spec.state) else {
+        let cause = format!("The state '{}' is not in the definition.", spec.state);
+        return Ok(Err(failure("States.Runtime", cause)));
+    };
+    let items = match reader::open(context, caller, spec, map).await {
+        Ok(items) => items,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    let input_bytes_max = context.settings.limits.payload_bytes_max;
+    Source::new(items, spec.clone(), definition.clone(), items_taken, input_bytes_max).await
+}
+
+/// What a run that ends early has not begun: children that the next redrive will.
+struct Unbegun<'a> {
+    context: &'a Context,
+    children: &'a Children,
+    /// The number of the first.
+    first: u64,
+    rest: Option<Source>,
+    told: Pending,
+}
+
+impl<'a> Unbegun<'a> {
+    fn new(
+        context: &'a Context,
+        children: &'a Children,
+        first: u64,
+        rest: Option<Source>,
+    ) -> Unbegun<'a> {
+        Unbegun { context, children, first, rest, told: Pending::default() }
+    }
+
+    /// Some more of them; none are left when there are none. A run is not read to its end for this: AWS
+    /// knows of no more either than it would soon have started.
+    async fn next(&mut self) -> Result<Vec<Child>, Error> {
+        let Some(source) = self.rest.take().filter(|_| self.told.executions < CONCURRENCY_MAX)
+        else {
             return Ok(Vec::new());
         };
-        let moment = self.run.context.clock.moment();
+        let moment = self.context.clock.moment();
         let (source, page) = source.page(PAGE, moment).await?;
         // What cannot be read now fails the redrive that reads it.
         let page = page.unwrap_or_default();
         if !source.exhausted && !page.is_empty() {
             self.rest = Some(source);
         }
-        let first = self.run.live.standing().await.children + before.executions;
-        let children = self.children.of_page(page, first, moment);
-        before.executions += children.len() as u64;
-        before.items += children.iter().map(|child| child.items).sum::<u64>();
-        // More may be known of than is listed.
-        let known = self.rest.as_ref().map(Source::left).unwrap_or_default();
-        self.run.live.set_pending(Pending {
-            executions: before.executions + known.executions,
-            items: before.items + known.items,
-        });
+        let children = self.children.of_page(page, self.first + self.told.executions, moment);
+        self.told.executions += children.len() as u64;
+        self.told.items += children.iter().map(|child| child.items).sum::<u64>();
         Ok(children)
+    }
+
+    /// How much is known of: more than was told, where the number of items is known without reading them.
+    fn known(&self) -> Pending {
+        let left = self.rest.as_ref().map(Source::left).unwrap_or_default();
+        Pending {
+            executions: self.told.executions + left.executions,
+            items: self.told.items + left.items,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use asl::definition::Map;
 use asl::{Data, Failure, MapRunSpec, Status};
-use engine::{Child, Pending, Summary};
+use engine::{Child, Summary};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
@@ -149,7 +149,7 @@ impl Results<'_> {
         &self,
         export: &Export,
         caller: &Caller,
-        unbegun: Unbegun<'_>,
+        unbegun: &mut Unbegun<'_>,
     ) -> Result<Result<(Data, u64), Failure>, Error> {
         let statuses = [Status::Failed, Status::TimedOut, Status::Aborted];
         let succeeded = [Status::Succeeded];
@@ -227,13 +227,13 @@ impl Results<'_> {
     /// What was not begun, as objects of one or more.
     async fn pending(
         &self,
-        mut unbegun: Unbegun<'_>,
+        unbegun: &mut Unbegun<'_>,
         export: &Export,
         caller: &Caller,
     ) -> Result<Vec<Value>, Trouble> {
-        let (mut files, mut open, mut counted) = (Vec::new(), None, Pending::default());
+        let (mut files, mut open) = (Vec::new(), None);
         loop {
-            let children = unbegun.next(&mut counted).await.map_err(Trouble::Engine)?;
+            let children = unbegun.next().await.map_err(Trouble::Engine)?;
             if children.is_empty() {
                 break;
             }
