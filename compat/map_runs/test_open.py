@@ -63,6 +63,12 @@ def run_of(clients, execution):
     return clients.states.describe_map_run(mapRunArn=run["mapRunArn"])
 
 
+def told(clients, execution):
+    """A run's status; how many items it had not begun and how many results were written."""
+    run = run_of(clients, execution)
+    return run["status"], run["itemCounts"]["pending"], run["executionCounts"]["resultsWritten"]
+
+
 def children(clients, execution):
     run = run_of(clients, execution)["mapRunArn"]
     return [child["status"] for child in clients.states.list_executions(mapRunArn=run)["executions"]]
@@ -106,12 +112,11 @@ def test_an_aborted_run_lists_what_it_had_not_begun(clients):
     work(clients, activity)
     until(lambda: sorted(children(clients, execution)), ["RUNNING", "SUCCEEDED"])
     clients.states.stop_execution(executionArn=execution)
-    until(lambda: run_of(clients, execution)["itemCounts"]["pending"], 2)
+    until(lambda: told(clients, execution), ("ABORTED", 2, 2))
     run = run_of(clients, execution)
-    assert run["status"] == "ABORTED"
     for counts in run["itemCounts"], run["executionCounts"]:
-        told = [counts[name] for name in ("succeeded", "aborted", "running", "pending", "total")]
-        assert told == [1, 1, 0, 2, 4]
+        shown = [counts[name] for name in ("succeeded", "aborted", "running", "pending", "total")]
+        assert shown == [1, 1, 0, 2, 4]
     prefix = f"out/{run['mapRunArn'].rpartition(':')[2]}/"
     read = lambda key: json.loads(clients.s3.get_object(Bucket="results", Key=key)["Body"].read())  # noqa: E731
     manifest = read(prefix + "manifest.json")["ResultFiles"]
@@ -134,8 +139,7 @@ def test_an_aborted_run_without_a_writer_counts_what_it_had_not_begun(clients):
     execution, _ = start(clients, [1, 2, 3])
     until(lambda: children(clients, execution), ["RUNNING"])
     clients.states.stop_execution(executionArn=execution)
-    until(lambda: run_of(clients, execution)["itemCounts"]["pending"], 2)
-    assert run_of(clients, execution)["status"] == "ABORTED"
+    until(lambda: told(clients, execution), ("ABORTED", 2, 0))
     with pytest.raises(botocore.exceptions.ClientError) as refused:
         clients.states.update_map_run(mapRunArn=run_of(clients, execution)["mapRunArn"], maxConcurrency=2)
     assert refused.value.response["Error"]["Code"] == "ValidationException"

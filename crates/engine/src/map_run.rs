@@ -24,7 +24,7 @@ use store::{
 };
 use tokio::sync::Notify;
 
-use crate::live::{Live, Publication};
+use crate::live::{self, Live, Publication};
 use crate::row::{self, Detail, End};
 use crate::{Engine, EngineError, Summary, journal};
 
@@ -432,6 +432,26 @@ impl Engine {
     ) -> Result<Vec<String>, EngineError> {
         let records = self.store.records(TABLE, Scan::prefix(prefix, limit)).await?;
         Ok(records.into_iter().map(|record| record.key).collect())
+    }
+
+    /// ARNs of the Map runs that are under way and have begun children.
+    pub async fn open_map_runs(&self) -> Result<Vec<String>, EngineError> {
+        let (mut open, mut after) = (Vec::new(), None);
+        loop {
+            let rows = self.store.tasks(live::MAP_RUN, after, ROWS_AT_ONCE).await?;
+            let Some(last) = rows.last() else { return Ok(open) };
+            after = Some((last.execution, last.task));
+            for row in &rows {
+                let Ok(task) = journal::unpack::<ScheduledTask>(&row.detail, "") else { continue };
+                let Ok(spec) = MapRunSpec::deserialize(task.parameters.value()) else { continue };
+                let arn = spec.map_run_arn;
+                let Some(record) = self.store.record(TABLE, &arn).await? else { continue };
+                let run = read(&arn, &record.value)?;
+                if run.status == MapRunStatus::Running && run.progress.children > 0 {
+                    open.push(arn);
+                }
+            }
+        }
     }
 
     /// Changes a Map run's record; its driver hears of it. `None` when there is no such run.

@@ -3,7 +3,7 @@
 //! Nothing is counted as long as much is left: a count that was far from the bound lets so many be made
 //! before the next.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::Future;
 
 use asl::Status;
@@ -78,6 +78,8 @@ pub(super) struct Counts {
 #[derive(Default)]
 struct MapRuns {
     open: u64,
+    /// Of these, those that were open when the last server stopped and that nobody drives yet.
+    before: HashSet<String>,
     /// Those that wait, the oldest first.
     waiting: VecDeque<u64>,
     last: u64,
@@ -109,14 +111,36 @@ impl Counts {
         self.workers.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
+    /// This Map run was open when the last server stopped.
+    pub(super) fn map_run_was_open(&self, arn: String) {
+        let mut all = self.map_runs();
+        let runs = all.entry(account_of(&arn)).or_default();
+        runs.open += u64::from(runs.before.insert(arn));
+    }
+
+    /// This Map run is not open any more, if nobody drives it.
+    pub(super) fn map_run_is_over(&self, arn: &str) {
+        let mut all = self.map_runs();
+        if let Some(runs) = all.get_mut(&account_of(arn))
+            && runs.before.remove(arn)
+        {
+            runs.open -= 1;
+            drop(all);
+            self.map_run_gone.notify_waiters();
+        }
+    }
+
     fn map_runs(&self) -> std::sync::MutexGuard<'_, HashMap<String, MapRuns>> {
         self.map_runs.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    fn map_run(&self, of: String, begun: bool) -> OpenMapRun<'_> {
+    fn map_run(&self, arn: &str, begun: bool) -> OpenMapRun<'_> {
+        let of = account_of(arn);
         let mut all = self.map_runs();
         let runs = all.entry(of.clone()).or_default();
-        let ticket = if begun {
+        let ticket = if runs.before.remove(arn) {
+            None
+        } else if begun {
             runs.open += 1;
             None
         } else {
@@ -265,15 +289,14 @@ impl Drop for OpenMapRun<'_> {
     }
 }
 
-/// A Map run that is about to go on. One that has begun children goes on in any case: it was open when the
-/// last server stopped.
-pub(super) fn map_run<'a>(
-    context: &'a Context,
-    account: &str,
-    region: &str,
-    begun: bool,
-) -> OpenMapRun<'a> {
-    context.stepfunctions.counts.map_run(format!("{account}/{region}"), begun)
+/// A Map run that is about to go on. One that has begun children goes on in any case: it was open before.
+pub(super) fn map_run<'a>(context: &'a Context, arn: &str, begun: bool) -> OpenMapRun<'a> {
+    context.stepfunctions.counts.map_run(arn, begun)
+}
+
+/// `REGION:ACCOUNT` of an ARN.
+fn account_of(arn: &str) -> String {
+    arn.splitn(6, ':').skip(3).take(2).collect::<Vec<_>>().join(":")
 }
 
 fn refuse(may: bool, code: &'static str, message: &str) -> Result<(), Error> {
@@ -337,13 +360,13 @@ mod tests {
     #[test]
     fn map_runs_open_in_the_order_they_came_as_there_is_room() {
         let counts = Counts::default();
-        let run = |begun| counts.map_run("a".to_owned(), begun);
+        let run = |begun| counts.map_run("arn:aws:states:r:a:mapRun:m/l:1", begun);
         let (mut first, mut second, mut third) = (run(false), run(false), run(false));
         assert!(!second.opens(2), "somebody has waited for longer");
         assert!(first.opens(2) && second.opens(2) && first.opens(2));
         assert!(!third.opens(2));
         // Other accounts have room of their own.
-        assert!(counts.map_run("b".to_owned(), false).opens(2));
+        assert!(counts.map_run("arn:aws:states:r:b:mapRun:m/l:1", false).opens(2));
         let mut fourth = run(false);
         drop(third);
         assert!(!fourth.opens(2));
@@ -356,11 +379,26 @@ mod tests {
         assert!(counts.map_runs().is_empty());
     }
 
+    #[test]
+    fn map_runs_of_the_last_server_are_open_before_they_are_driven() {
+        let counts = Counts::default();
+        let arn = |n: u32| format!("arn:aws:states:r:a:mapRun:m/l:{n}");
+        counts.map_run_was_open(arn(1));
+        counts.map_run_was_open(arn(2));
+        let mut waits = counts.map_run(&arn(3), false);
+        assert!(!waits.opens(2));
+        let mut first = counts.map_run(&arn(1), true);
+        assert!(first.opens(2) && !waits.opens(2));
+        counts.map_run_is_over(&arn(2));
+        counts.map_run_is_over(&arn(1));
+        assert!(waits.opens(2), "one that is driven ends with its driver");
+    }
+
     #[tokio::test]
     async fn a_map_run_that_waits_hears_of_room() {
         let counts = Counts::default();
-        let mut open = counts.map_run("a".to_owned(), false);
-        let mut waits = counts.map_run("a".to_owned(), false);
+        let mut open = counts.map_run("arn:aws:states:r:a:mapRun:m/l:1", false);
+        let mut waits = counts.map_run("arn:aws:states:r:a:mapRun:m/l:2", false);
         assert!(open.opens(1) && !waits.opens(1));
         {
             let changed = waits.changed();

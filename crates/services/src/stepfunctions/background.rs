@@ -58,6 +58,9 @@ impl Background {
         context.engine.know_activities(activities::arns(context).await?);
         let left_over = express::left_over(context).await?;
         *self.left_over() = left_over;
+        for arn in context.engine.open_map_runs().await? {
+            self.counts.map_run_was_open(arn);
+        }
         for begun in jobs_elsewhere::left_over(context).await? {
             self.watch_job(begun);
         }

@@ -65,9 +65,8 @@ pub async fn drive(context: &Arc<Context>, lease: &Lease) -> Result<(), Error> {
         return Err(Error::internal(format!("the Map run `{}` is missing", spec.map_run_arn)));
     };
     let definition = context.engine.definition_of(lease.execution).await?;
-    let header = &lease.header;
     let begun = lease.again && live.standing().await.children > 0;
-    let mut place = account_limits::map_run(context, &header.account, &header.region, begun);
+    let mut place = account_limits::map_run(context, &spec.map_run_arn, begun);
     let run = Run { context, lease, live, spec: Arc::new(spec), definition };
     if !run.has_its_turn(&mut place).await {
         return Ok(());
@@ -96,6 +95,7 @@ pub async fn abort(context: &Arc<Context>, cancelled: &Cancelled) -> Result<(), 
     if aborted.await? != Some(true) {
         return Ok(());
     }
+    context.stepfunctions.counts.map_run_is_over(arn);
     loop {
         let running = context.engine.children(arn, Some(Status::Running), 0, STOPPED_AT_ONCE);
         let running: Vec<_> = running.await?.into_iter().map(|child| child.key).collect();
