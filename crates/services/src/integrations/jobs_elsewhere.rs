@@ -53,7 +53,7 @@ impl Begun {
 
     /// Its service and kind; none if this version of the program does not know it.
     fn kind(&self) -> Option<(&'static JobService, &'static Job)> {
-        let service = ALL.into_iter().find(|known| known.resource == self.service)?;
+        let service = ALL.into_iter().find(|known| known.service == self.service)?;
         Some((service, service.jobs.iter().find(|job| job.begin == self.action)?))
     }
 
@@ -97,14 +97,14 @@ pub(super) async fn begin(
     let question = (job.question)(asked, begun).ok_or_else(|| {
         Failed::new(
             "States.TaskFailed",
-            format!("{}:{} did not say what it began: {begun}", service.resource, job.begin),
+            format!("{}:{} did not say what it began: {begun}", service.service, job.begin),
         )
     })?;
     let task = work.task.task;
     let begun = Begun {
         execution: work.execution,
         task: task.0,
-        service: service.resource.to_owned(),
+        service: service.service.to_owned(),
         action: job.begin.to_owned(),
         region: work.caller.region.clone(),
         account: work.caller.account.clone(),
@@ -142,7 +142,7 @@ pub(super) async fn stop(work: &Work<'_>) -> Result<(), Error> {
     if let Err(problem) = ask(work.context, &work.caller, service, stop, question).await {
         tracing::warn!(
             execution = work.header.execution_arn,
-            service = service.service,
+            service = service.model,
             %problem,
             "a job that nobody waits for any more could not be stopped"
         );
@@ -228,7 +228,7 @@ async fn ask(
     let unknown = || Problem::Unsendable(format!("{action} cannot be asked: {question}"));
     let action = service.action(action).ok_or_else(unknown)?;
     let members = action.input(question).map_err(|_| unknown())?;
-    let name = service.service;
+    let name = service.model;
     if !caller.arn.is_empty() {
         let operation = &action.operation.name;
         let may = context.iam.check(context, caller, name, operation, &members, None).await;

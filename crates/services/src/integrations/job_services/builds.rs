@@ -6,8 +6,8 @@ use super::{JOB, Job, JobService, Names};
 
 /// AWS CodeBuild.
 pub static CODEBUILD: JobService = JobService {
-    resource: "codebuild",
     service: "codebuild",
+    model: "codebuild",
     names: Names {
         prefix: "CodeBuild",
         base: "AWSCodeBuildException",

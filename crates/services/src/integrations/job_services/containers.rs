@@ -6,8 +6,8 @@ use super::{JOB, Job, JobService, NOBODY_WAITS, Names, ends};
 
 /// Amazon ECS.
 pub static ECS: JobService = JobService {
-    resource: "ecs",
     service: "ecs",
+    model: "ecs",
     names: Names { prefix: "ECS", base: "AmazonECSException", sdk_service: "AmazonECS" },
     calls: &[],
     renamed: &[],
@@ -36,8 +36,8 @@ pub static ECS: JobService = JobService {
 
 /// AWS Batch.
 pub static BATCH: JobService = JobService {
-    resource: "batch",
     service: "batch",
+    model: "batch",
     names: Names { prefix: "Batch", base: "AWSBatchException", sdk_service: "AWSBatch" },
     calls: &[],
     renamed: &[],
@@ -55,8 +55,8 @@ pub static BATCH: JobService = JobService {
 
 /// Amazon EKS, as far as it is AWS's API: `runJob` and `call` speak to a cluster's own.
 pub static EKS: JobService = JobService {
-    resource: "eks",
     service: "eks",
+    model: "eks",
     names: Names { prefix: "EKS", base: "AmazonEKSException", sdk_service: "AmazonEKS" },
     calls: &[],
     renamed: &[],

@@ -6,8 +6,8 @@ use super::{JOB, Job, JobService, Names, ends};
 
 /// AWS Glue.
 pub static GLUE: JobService = JobService {
-    resource: "glue",
     service: "glue",
+    model: "glue",
     names: Names { prefix: "Glue", base: "AWSGlueException", sdk_service: "AWSGlue" },
     calls: &[],
     renamed: &[],
@@ -33,8 +33,8 @@ pub static GLUE: JobService = JobService {
 
 /// AWS Glue DataBrew.
 pub static DATABREW: JobService = JobService {
-    resource: "databrew",
     service: "databrew",
+    model: "databrew",
     names: Names {
         prefix: "DataBrew",
         base: "AWSGlueDataBrewException",
@@ -59,8 +59,8 @@ pub static DATABREW: JobService = JobService {
 
 /// Amazon Athena.
 pub static ATHENA: JobService = JobService {
-    resource: "athena",
     service: "athena",
+    model: "athena",
     names: Names { prefix: "Athena", base: "AmazonAthenaException", sdk_service: "AmazonAthena" },
     calls: &["stopQueryExecution", "getQueryExecution", "getQueryResults"],
     renamed: &[],

@@ -7,8 +7,8 @@ use super::{JOB, Job, JobService, Names, Renamed, ends};
 /// Amazon EMR. Its actions have names of their own: a cluster is a job flow to the API, and steps come
 /// one by one.
 pub static EMR: JobService = JobService {
-    resource: "elasticmapreduce",
-    service: "emr",
+    service: "elasticmapreduce",
+    model: "emr",
     names: Names {
         prefix: "ElasticMapReduce",
         base: "AmazonElasticMapReduceException",
@@ -105,8 +105,8 @@ const CLUSTER: Job = Job {
 
 /// Amazon EMR on EKS.
 pub static EMR_CONTAINERS: JobService = JobService {
-    resource: "emr-containers",
     service: "emr-containers",
+    model: "emr-containers",
     names: Names {
         prefix: "EMRContainers",
         base: "AmazonEMRContainersException",
@@ -148,8 +148,8 @@ pub static EMR_CONTAINERS: JobService = JobService {
 
 /// Amazon EMR Serverless.
 pub static EMR_SERVERLESS: JobService = JobService {
-    resource: "emr-serverless",
     service: "emr-serverless",
+    model: "emr-serverless",
     names: Names {
         prefix: "EMRServerless",
         base: "AWSEMRServerlessException",

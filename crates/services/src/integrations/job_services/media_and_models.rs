@@ -6,8 +6,8 @@ use super::{JOB, Job, JobService, Names, ends};
 
 /// AWS Elemental MediaConvert.
 pub static MEDIACONVERT: JobService = JobService {
-    resource: "mediaconvert",
     service: "mediaconvert",
+    model: "mediaconvert",
     names: Names {
         prefix: "MediaConvert",
         base: "AWSMediaConvertException",
@@ -31,8 +31,8 @@ pub static MEDIACONVERT: JobService = JobService {
 
 /// Amazon Bedrock, as far as it runs jobs.
 pub static BEDROCK: JobService = JobService {
-    resource: "bedrock",
     service: "bedrock",
+    model: "bedrock",
     names: Names {
         prefix: "Bedrock",
         base: "AmazonBedrockException",

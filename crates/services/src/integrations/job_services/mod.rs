@@ -41,15 +41,15 @@ const NOBODY_WAITS: &str = "The Step Functions task that waited for it was cance
 
 /// botocore's name of a service that a resource names.
 pub(super) fn name(resource: &str) -> &str {
-    ALL.iter().find(|known| known.resource == resource).map_or(resource, |known| known.service)
+    ALL.iter().find(|known| known.service == resource).map_or(resource, |known| known.model)
 }
 
 /// One service.
 pub struct JobService {
     /// In a resource.
-    pub(super) resource: &'static str,
-    /// botocore's name.
     pub(super) service: &'static str,
+    /// botocore's name.
+    pub(super) model: &'static str,
     pub(super) names: Names,
     /// Actions that are one call.
     calls: &'static [&'static str],
@@ -128,7 +128,7 @@ fn ends(job: &Value, place: &str, well: &[&str], badly: &[&str]) -> Option<bool>
 #[async_trait]
 impl Integration for JobService {
     fn service(&self) -> &'static str {
-        self.resource
+        self.service
     }
 
     async fn run(&self, work: &Work<'_>) -> Result<Answer, Failed> {
@@ -171,7 +171,7 @@ impl Integration for JobService {
 impl JobService {
     /// An operation of the service, by its name with a small first letter.
     pub(super) fn action(&self, name: &str) -> Option<Action> {
-        models::task::action(models::entry(self.service)?.task_name, name)
+        models::task::action(models::entry(self.model)?.task_name, name)
     }
 
     /// The answer, and the answer with what AWS's SDK puts beside it.
@@ -182,9 +182,9 @@ impl JobService {
         renamed: Option<&Renamed>,
         asked: &Value,
     ) -> Result<(Value, Value), Failed> {
-        let endpoint = work.context.settings.elsewhere.endpoint(self.service);
+        let endpoint = work.context.settings.elsewhere.endpoint(self.model);
         let endpoint =
-            endpoint.ok_or_else(|| Failed::no_endpoint(self.service, &work.task.target))?;
+            endpoint.ok_or_else(|| Failed::no_endpoint(self.model, &work.task.target))?;
         let asked = renamed.map_or_else(|| asked.clone(), |renamed| renamed.asked(asked));
         let members = action.input(&asked).map_err(|misfits| aws_sdk::misfit(work, &misfits))?;
         let answered =
@@ -262,7 +262,7 @@ mod tests {
             let calls = begins.chain(service.calls.iter().copied()).map(operation);
             let asks = service.jobs.iter().flat_map(|job| [Some(job.describe), job.stop]);
             for name in calls.chain(asks.flatten()) {
-                assert!(service.action(name).is_some(), "{}:{name}", service.resource);
+                assert!(service.action(name).is_some(), "{}:{name}", service.service);
             }
             for renamed in service.renamed {
                 let jobs = service.jobs.iter().map(|job| job.begin);
