@@ -10,8 +10,8 @@ use crate::expression::{Budget, values_in};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Filter {
-    And(Box<Filter>, Box<Filter>),
-    Or(Box<Filter>, Box<Filter>),
+    And(Vec<Filter>),
+    Or(Vec<Filter>),
     Not(Box<Filter>),
     Exists(Operand),
     Compare(Operand, Comparison, Operand),
@@ -70,8 +70,8 @@ impl Filter {
         }
         let passes = |filter: &Filter| filter.passes(current, root, budget);
         match self {
-            Filter::And(left, right) => passes(left) && passes(right),
-            Filter::Or(left, right) => passes(left) || passes(right),
+            Filter::And(all) => all.iter().all(passes),
+            Filter::Or(any) => any.iter().any(passes),
             Filter::Not(inner) => !passes(inner),
             Filter::Exists(operand) => operand.value(current, root, budget).is_some(),
             Filter::Compare(left, comparison, right) => {

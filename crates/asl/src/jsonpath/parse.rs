@@ -7,6 +7,9 @@ use super::{Function, Query, Step, SyntaxError};
 
 /// Filters within filters.
 const DEPTH_MAX: usize = 32;
+/// Steps of a path: far more than any document is deep. What follows a filter is looked at within it, and
+/// filters may follow one another on the same object.
+const STEPS_MAX: usize = 500;
 
 pub(super) fn query(text: &str) -> Result<Query, SyntaxError> {
     let mut parser = Parser { text, at: 0, depth: 0 };
@@ -14,6 +17,14 @@ pub(super) fn query(text: &str) -> Result<Query, SyntaxError> {
     match parser.peek() {
         None => Ok(query),
         Some(found) => Err(parser.error(format!("Unexpected character '{found}'"))),
+    }
+}
+
+/// However many stand beside each other, they are not within each other: there is a stack to what is.
+fn one_or(mut filters: Vec<Filter>, together: fn(Vec<Filter>) -> Filter) -> Filter {
+    match filters.len() {
+        1 => filters.remove(0),
+        _ => together(filters),
     }
 }
 
@@ -68,6 +79,9 @@ impl<'t> Parser<'t> {
         loop {
             if function.is_some() {
                 break;
+            }
+            if steps.len() > STEPS_MAX {
+                return Err(self.error("The path has too many steps"));
             }
             if self.eat("..") {
                 steps.push(Step::Scan);
@@ -267,26 +281,26 @@ impl<'t> Parser<'t> {
         if self.depth > DEPTH_MAX {
             return Err(self.error("Filters are nested too deeply"));
         }
-        let mut filter = self.all()?;
+        let mut filters = vec![self.all()?];
         loop {
             self.skip_blanks();
             if !self.eat("||") {
                 break;
             }
-            filter = Filter::Or(Box::new(filter), Box::new(self.all()?));
+            filters.push(self.all()?);
         }
         self.depth -= 1;
-        Ok(filter)
+        Ok(one_or(filters, Filter::Or))
     }
 
     fn all(&mut self) -> Result<Filter, SyntaxError> {
-        let mut filter = self.condition()?;
+        let mut filters = vec![self.condition()?];
         loop {
             self.skip_blanks();
             if !self.eat("&&") {
-                return Ok(filter);
+                return Ok(one_or(filters, Filter::And));
             }
-            filter = Filter::And(Box::new(filter), Box::new(self.condition()?));
+            filters.push(self.condition()?);
         }
     }
 

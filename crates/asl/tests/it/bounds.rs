@@ -98,6 +98,30 @@ fn nested(levels: usize) -> Value {
 }
 
 #[test]
+fn long_paths_are_refused_or_followed_without_a_deep_stack() {
+    let parse = |path: String| {
+        let state = json!({ "Type": "Pass", "InputPath": path, "End": true });
+        Definition::parse(&json!({ "StartAt": "S", "States": { "S": state } }).to_string())
+    };
+    let terms = |between: &str| format!("$.a[?({}@.b)]", format!("@.a {between} ").repeat(60_000));
+    let on_a_small_stack = std::thread::Builder::new().stack_size(1 << 20).spawn(move || {
+        for between in ["&&", "||"] {
+            let definition = parse(terms(between)).expect("a valid definition");
+            let input = json!({ "a": [{ "a": 1, "b": 2 }, { "b": 1 }] });
+            let mut world = World::new(Arc::new(definition), input);
+            world.run();
+            let output = world.execution.output().expect("an output");
+            assert_eq!(output.value().as_array().unwrap().len(), 1 + usize::from(between == "||"));
+        }
+        assert!(parse(format!("$.a{}", "[?(@.b)]".repeat(400))).is_ok());
+        for step in ["[?(@.b)]", ".a", "..a", "[0]"] {
+            assert!(parse(format!("${}", step.repeat(100_000))).is_err(), "{step}");
+        }
+    });
+    on_a_small_stack.unwrap().join().unwrap();
+}
+
+#[test]
 fn paths_that_find_much_are_followed() {
     let items: Value = (0..50_000).map(|n| json!({ "n": n })).collect();
     for (path, length) in
