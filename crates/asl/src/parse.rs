@@ -111,6 +111,9 @@ pub(crate) fn read(text: &str, options: Options) -> (Option<Definition>, Vec<Dia
 struct Reader {
     options: Options,
     diagnostics: Vec<Diagnostic>,
+    /// How many of them are errors of a state itself: what is wrong with a graph does not keep its states from
+    /// being read.
+    errors: usize,
     /// The machine's language, which nested states inherit whatever the state around them says.
     language: QueryLanguage,
     /// State names seen so far: unique in the whole machine.
@@ -131,6 +134,7 @@ impl Reader {
         Reader {
             options,
             diagnostics: Vec::new(),
+            errors: 0,
             language: QueryLanguage::JsonPath,
             names: HashSet::new(),
             labels: HashSet::new(),
@@ -188,6 +192,8 @@ impl Reader {
         message: impl Into<String>,
         location: impl Into<String>,
     ) {
+        let of_graph = ["MISSING_TRANSITION_TARGET", "MISSING_END_STATE", "DUPLICATE_STATE_NAME"];
+        self.errors += usize::from(!of_graph.contains(&code));
         self.diagnostics.push(Diagnostic {
             severity: Severity::Error,
             code,

@@ -170,7 +170,7 @@ impl Reader {
             );
             return None;
         };
-        let before = self.errors();
+        let before = self.errors;
         let mut downgraded = false;
         let language = match object.get("QueryLanguage") {
             None => self.language,
@@ -210,7 +210,7 @@ impl Reader {
         let assign = self.assign(object, &within.after());
         let kind = self.kind(kind, object, &within);
         // What was accepted once goes on running, whatever today's checks say of it.
-        if self.errors() > before && !self.stored {
+        if self.errors > before && !self.stored {
             return None;
         }
         let state_name = name.into();
@@ -223,21 +223,6 @@ impl Reader {
             assign,
             kind: kind?,
         })
-    }
-
-    /// How many errors there are so far.
-    pub(super) fn errors(&self) -> usize {
-        self.diagnostics
-            .iter()
-            .filter(|diagnostic| {
-                diagnostic.severity == crate::validate::Severity::Error
-                    // What is wrong with a graph does not keep its states from being read.
-                    && !matches!(
-                        diagnostic.code,
-                        "MISSING_TRANSITION_TARGET" | "MISSING_END_STATE" | "DUPLICATE_STATE_NAME"
-                    )
-            })
-            .count()
     }
 
     /// A field that belongs to the other language.
