@@ -32,6 +32,8 @@ CARGO = {
     "format": ["cargo", "fmt", "--all", "--check"],
     "dependencies": ["cargo", "deny", "--offline", "check", "bans", "licenses", "sources"],
     "lints": ["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
+    # A workspace of its own, since it is built with other flags; it must not fall behind what it tries.
+    "fuzz": ["cargo", "check", "--manifest-path", "fuzz/Cargo.toml", "--target-dir", str(TARGET / "fuzz")],
     "rust": ["cargo", "test", "--workspace", "--locked", "--no-fail-fast"],
     # Optimized, with every check of a debug build: 5,000 seeds take about a minute.
     "simulation": ["cargo", "test", "--profile", "simulation", "-p", "engine", "--test", "simulation", "--locked", "ends_as"],
@@ -162,7 +164,7 @@ def cargo(name, command, python=None):
     code, output = execute(name, command, variables)
     results = re.findall(r"^test result: .*? (\d+) passed; (\d+) failed; (\d+) ignored", output, re.M)
     count = Count(*(sum(int(result[kind]) for result in results) for kind in range(3)))
-    if name in ("format", "dependencies", "lints"):
+    if name in ("format", "dependencies", "lints", "fuzz"):
         count.passed = int(code == 0)
     # It did not compile, or a test binary died before it could count.
     if code and not count.failed:

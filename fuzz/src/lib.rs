@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use asl::expression::{Jsonata, LazyContext, Path, Scope, Variables};
+use asl::expression::{Budget, Jsonata, LazyContext, Path, Scope, Variables};
 use asl::{
     Command, Data, Definition, Execution, Failure, Header, Moment, Status, Timestamp, Trigger,
     intrinsics, jsonata,
@@ -159,5 +159,6 @@ fn with_scope(run: impl FnOnce(&Scope)) {
         result: Some(input()),
         error_output: None,
         moment: MOMENT,
+        budget: &Budget::default(),
     });
 }
