@@ -13,17 +13,17 @@ use crate::record::{Found, Table};
 use crate::{Caller, Context, Error};
 
 /// Keyed `account/name`.
-const PROFILES: Table<Profile> = Table::new("iam/instance-profile");
+pub(super) const PROFILES: Table<Profile> = Table::new("iam/instance-profile");
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Profile {
+pub(super) struct Profile {
     name: String,
     id: String,
     path: String,
-    arn: String,
+    pub arn: String,
     created_at: i64,
     role: Option<String>,
-    tags: Vec<Tag>,
+    pub tags: Vec<Tag>,
 }
 
 async fn shown(context: &Context, caller: &Caller, profile: &Profile) -> Result<Value, Error> {

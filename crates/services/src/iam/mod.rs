@@ -7,6 +7,7 @@ mod administrator;
 mod attached_policies;
 mod boundaries;
 mod document;
+mod entity;
 mod groups;
 pub mod guard;
 mod holder;

@@ -15,7 +15,7 @@ use crate::record::{Found, Table};
 use crate::{Caller, Context, Error};
 
 /// Keyed `account/HOST/PATH`.
-const PROVIDERS: Table<Provider> = Table::new("iam/oidc-provider");
+pub(super) const PROVIDERS: Table<Provider> = Table::new("iam/oidc-provider");
 
 /// A provider.
 #[derive(Clone, Debug, Serialize, Deserialize)]

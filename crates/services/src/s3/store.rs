@@ -232,6 +232,20 @@ impl ObjectStore {
         found.map(|row| Ok((Object::read(key, &row.value)?, row.version))).transpose()
     }
 
+    /// The tags of an object, whoever asks; none of one that is not there.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn tags(
+        &self,
+        bucket: &str,
+        key: &str,
+    ) -> Result<Vec<(String, String)>, Error> {
+        let found = self.versioned(bucket, key).await?;
+        let tags = found.into_iter().flat_map(|(object, _)| object.attributes.tag_set);
+        Ok(tags.map(|tag| (tag.key, tag.value)).collect())
+    }
+
     /// Makes a complete file the object's bytes. Runs to its end even if the caller goes away, so that
     /// the file and the record never part.
     pub(super) async fn commit_object(self: &Arc<Self>, new: NewObject) -> Result<Object, Error> {

@@ -8,7 +8,7 @@ mod inputs;
 mod jobs;
 mod model;
 mod resource;
-mod tags;
+pub(crate) mod tags;
 mod traffic;
 mod train;
 mod training_job;

@@ -74,6 +74,15 @@ async fn delete_tags(
     Ok(json!({}))
 }
 
+/// The tags of the resource with this ARN.
+///
+/// # Errors
+/// The store's.
+pub(crate) async fn of(context: &Context, arn: &str) -> Result<Vec<(String, String)>, Error> {
+    let (tags, _) = read(context, arn).await?;
+    Ok(tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
+}
+
 /// The write that gives a new resource its tags; none when there are none.
 pub fn of_new(arn: &str, request: &Value) -> Result<Option<RecordWrite>, Error> {
     let given =

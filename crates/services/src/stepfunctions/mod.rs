@@ -33,7 +33,7 @@ mod send_task;
 mod start_execution;
 mod start_sync_execution;
 mod stop_execution;
-mod tags;
+pub(crate) mod tags;
 mod test_state;
 mod update_map_run;
 mod update_state_machine;

@@ -93,6 +93,24 @@ pub(super) async fn list_tags_for_resource(
     Ok(ListResponse { tags: tags.ok_or_else(|| not_found(arn))? })
 }
 
+/// The tags of a state machine or activity, by the ARN of it or of what belongs to it: an execution is as its
+/// state machine is.
+///
+/// # Errors
+/// The store's.
+pub(crate) async fn of(context: &Context, arn: &str) -> Result<Vec<(String, String)>, Error> {
+    let Ok(parsed) = arn::parse(arn, &["stateMachine", "activity", "execution", "express"]) else {
+        return Ok(Vec::new());
+    };
+    let name = parsed.name.split('/').next().unwrap_or_default();
+    let key = format!("{}/{}/{name}", parsed.account, parsed.region);
+    let tags = match parsed.resource {
+        "activity" => ACTIVITIES.get(context, &key).await?.map(|found| found.value.tags),
+        _ => MACHINES.get(context, &key).await?.map(|found| found.value.tags),
+    };
+    Ok(tags.into_iter().flatten().map(|tag| (tag.key, tag.value)).collect())
+}
+
 async fn change(
     context: &Context,
     caller: &Caller,

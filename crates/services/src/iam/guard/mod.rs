@@ -11,6 +11,7 @@ mod machine_role;
 mod permission;
 mod service_role;
 mod subject;
+mod tags;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Vault;
+use super::entity;
 use super::policy::{Decision, Keys, Kind, Layer, Outcome, Policies, Principal, Request, decide};
 use crate::audit::Wire;
 use crate::identity::{self, Identities, Identity};
@@ -184,6 +186,14 @@ impl Guard {
             for need in &mut needs {
                 let bucket = self.buckets.of_arn(context, &need.resource).await?;
                 need.owner = bucket.map(|bucket| bucket.account.clone());
+            }
+        }
+        if service == "iam" && !operation.starts_with("Create") {
+            for need in &mut needs {
+                // Of what it names a request does not tell the path.
+                if let Some(entity) = entity::find(context, &need.resource).await? {
+                    need.resource = entity.arn;
+                }
             }
         }
         let identity = identity::of_caller(context, caller).await?;
@@ -415,6 +425,7 @@ impl Guard {
             resource_must_allow: true,
             ..Policies::default()
         };
+        tags::set_asked(&mut keys, context, need, &policies).await?;
         let principal = subject.principal(&caller.arn);
         let request = Request {
             principal: &principal,
@@ -538,6 +549,7 @@ impl Guard {
         // Most policies ask none, and every call comes through here.
         if subject.asks_keys || matches!(policies, Cow::Owned(_)) {
             set_keys(&mut keys, context, asker, need);
+            tags::set_asked(&mut keys, context, need, &policies).await?;
         }
         let principal = subject.principal(&caller.arn);
         let request = Request {

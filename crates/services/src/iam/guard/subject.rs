@@ -7,9 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::compiled;
 use super::permission::{Need, PASSED_TO};
-use crate::iam::policy::{
-    Effect, Keys, Kind, Named, Policies, Principal, Request, Statement, decide,
-};
+use crate::iam::policy::{Effect, Keys, Kind, Named, Policies, Principal, Request, decide};
 use crate::iam::{POLICIES, Role, USERS, groups, key, managed, roles};
 use crate::{Caller, Context, Error};
 
@@ -43,9 +41,7 @@ impl Subject {
         policies: Policies,
         keys: Keys,
     ) -> Subject {
-        let all = policies.identity.iter().chain(policies.boundary.iter().flatten());
-        let mut statements = all.flat_map(|policy| &policy.document.statements);
-        let asks_keys = statements.any(Statement::asks_keys);
+        let asks_keys = policies.asked_keys().next().is_some();
         Subject { arn, account, kind, missing, policies, asks_keys, keys: Arc::new(keys) }
     }
 

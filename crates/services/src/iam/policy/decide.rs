@@ -41,6 +41,15 @@ pub struct Policies {
     pub resource_must_allow: bool,
 }
 
+impl Policies {
+    /// The keys that any of them asks for.
+    pub fn asked_keys(&self) -> impl Iterator<Item = &str> {
+        let listed = [Some(&self.identity), self.boundary.as_ref(), self.session.as_ref()];
+        let policies = listed.into_iter().flatten().flatten().chain(&self.resource);
+        policies.flat_map(|policy| &policy.document.statements).flat_map(Statement::asked_keys)
+    }
+}
+
 /// A policy by its name or ARN.
 #[derive(Clone, Debug)]
 pub struct Named {

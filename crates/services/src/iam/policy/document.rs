@@ -152,11 +152,12 @@ impl Statement {
         self.conditions.iter()
     }
 
-    /// Whether what the statement says depends on the request's keys.
-    pub fn asks_keys(&self) -> bool {
+    /// The keys of the request that decide what the statement says: those of conditions and of variables.
+    pub fn asked_keys(&self) -> impl Iterator<Item = &str> {
         let listed = self.resources.iter().chain([&self.actions]);
-        !self.conditions.is_empty()
-            || listed.flat_map(|listed| &listed.patterns).any(Pattern::has_variables)
+        let values = self.conditions.iter().flat_map(|condition| &condition.values);
+        let patterns = listed.flat_map(|listed| &listed.patterns).chain(values);
+        self.condition_keys().chain(patterns.flat_map(Pattern::variables))
     }
 
     /// The keys its conditions ask for.

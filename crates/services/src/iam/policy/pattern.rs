@@ -52,9 +52,12 @@ impl Pattern {
         &self.source
     }
 
-    /// Whether it has variables.
-    pub fn has_variables(&self) -> bool {
-        self.has_variables
+    /// The keys of its variables.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.tokens.iter().filter_map(|token| match token {
+            Token::Variable(variable) => Some(variable.key.as_str()),
+            _ => None,
+        })
     }
 
     /// Whether the text is of this pattern. A variable that the request has no single value for, and
