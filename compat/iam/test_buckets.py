@@ -184,3 +184,25 @@ def test_encrypted_requests_are_told_from_others(tmp_path):
             assert code(lambda: root.list_objects_v2(Bucket="secure")) == outcome, condition
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize(("version", "name"), [("s3v4", "AWS4-HMAC-SHA256"), ("s3", "AWS")])
+def test_a_policy_sees_how_a_request_is_signed(server, version, name):  # noqa: F811
+    root = server.admin("s3", signature_version=version)
+    bucket = f"signed-{version}"
+    root.create_bucket(Bucket=bucket)
+    root.put_object(Bucket=bucket, Key="k", Body=b"here")
+    url = root.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"}).removeprefix(f"{server.url}/")
+    for condition, in_header, in_url in [
+        ({"StringEquals": {"s3:authType": "REST-HEADER"}}, "AccessDenied", 200),
+        ({"StringNotEquals": {"s3:authType": "REST-HEADER"}}, "done", 403),
+        ({"StringEquals": {"s3:authType": "REST-QUERY-STRING"}}, "done", 403),
+        ({"StringEquals": {"s3:signatureversion": name}}, "AccessDenied", 403),
+        ({"StringNotEquals": {"s3:signatureversion": name}}, "done", 200),
+        # A URL of version 2 does not say when it was made.
+        ({"NumericLessThan": {"s3:signatureAge": "600000"}}, *(("AccessDenied", 403) if version == "s3v4" else ("done", 200))),
+        ({"NumericGreaterThan": {"s3:signatureAge": "600000"}}, "done", 200),
+    ]:
+        root.put_bucket_policy(Bucket=bucket, Policy=denying(bucket, condition, "s3:GetObject"))
+        assert code(lambda: root.get_object(Bucket=bucket, Key="k")) == in_header, condition
+        assert get(server, url)[0] == in_url, condition

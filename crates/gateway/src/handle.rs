@@ -19,7 +19,7 @@ use crate::caller::{Scope, anonymous};
 use crate::identify::{self, Meaning, Meant, Shown, Unknown};
 use crate::protocols::query::{self, Form};
 use crate::protocols::{self, Protocol, aws_json, rest_json};
-use crate::signature::{Fault, RequestHead, Style};
+use crate::signature::{self, Fault, RequestHead, Style};
 use crate::{
     Gateway, ResponseBody, body, changes, console, guard, health, meter, s3, sign_in, tunnel,
 };
@@ -132,7 +132,7 @@ async fn dispatch(
     }
     let query = uri.query().unwrap_or_default();
     let scope = Scope::of(headers, query);
-    let wire = Arc::new(wire(peer, headers, &request_id));
+    let wire = wire(peer, headers, &request_id);
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let (host_service, host_region) =
         host.map(guard::name_of).map(identify::of_host).unwrap_or_default();
@@ -159,7 +159,8 @@ async fn dispatch(
             }
             sender => sender,
         };
-        request.extensions_mut().insert(wire);
+        let signed = signature::signed(headers, query);
+        request.extensions_mut().insert(Arc::new(Wire { signed, ..wire }));
         return objects(gateway, peer, request, sender, request_id).await;
     }
     let style = meaning.style();
@@ -221,7 +222,7 @@ async fn dispatch(
             } else {
                 parameters
             };
-            operate(gateway, &parts.headers, body, meant, parameters, caller, wire).await
+            operate(gateway, &parts.headers, body, meant, parameters, caller, Arc::new(wire)).await
         }
         Meaning::Unknown(unknown) => refuse(&unknown, &request_id),
         Meaning::Form | Meaning::Objects => {
@@ -460,6 +461,7 @@ fn wire(peer: Peer, headers: &HeaderMap, request_id: &str) -> Wire {
         request_id: request_id.to_owned(),
         host: text(&header::HOST),
         tls: peer.tls,
+        signed: None,
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct Claim<'a> {
     /// `20261122T140000Z`
     pub date: Cow<'a, str>,
     /// That time.
-    signed_at: Timestamp,
+    pub signed_at: Timestamp,
     /// Their names in small letters, with semicolons between.
     signed_headers: Cow<'a, str>,
     /// None that it could be: it is not as long.

@@ -13,6 +13,8 @@ mod limiter;
 mod version2;
 
 use hmac::{Hmac, Mac};
+use http::HeaderMap;
+use services::audit::Signed;
 use services::{Identity, SigningKey};
 use sha2::{Digest, Sha256};
 
@@ -35,6 +37,19 @@ pub(crate) struct Proof {
     signature: [u8; 32],
     /// In the URL rather than in a header.
     pub presigned: bool,
+}
+
+/// How a request is signed, whether or not the signature is a good one; none if it is not.
+pub(crate) fn signed(headers: &HeaderMap, query: &str) -> Option<Signed> {
+    if !is_signed(headers, query) {
+        return None;
+    }
+    if let Some(claim) = Version2::read(headers, query) {
+        return Some(Signed { version: "AWS", in_url: claim.expires.is_some(), at: None });
+    }
+    let claim = Claim::read(headers, query).ok()?;
+    let (in_url, at) = (claim.expires_seconds.is_some(), Some(claim.signed_at.0));
+    Some(Signed { version: "AWS4-HMAC-SHA256", in_url, at })
 }
 
 impl Claim<'_> {

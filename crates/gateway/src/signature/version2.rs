@@ -20,7 +20,7 @@ pub(crate) struct Version2 {
     signature: String,
     token: Option<String>,
     /// Of a URL, in epoch seconds.
-    expires: Option<i64>,
+    pub expires: Option<i64>,
 }
 
 /// Parameters that are part of the resource.

@@ -90,6 +90,19 @@ pub struct Wire {
     pub host: Option<String>,
     /// How it was encrypted.
     pub tls: Option<Tls>,
+    /// How it was signed; told of requests to S3 alone, whose policies ask for it.
+    pub signed: Option<Signed>,
+}
+
+/// How a request was signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// `AWS4-HMAC-SHA256`, or `AWS` for version 2.
+    pub version: &'static str,
+    /// In the URL rather than in a header.
+    pub in_url: bool,
+    /// When, if it says so: URLs of version 2 do not. Milliseconds of the epoch.
+    pub at: Option<i64>,
 }
 
 /// How a connection is encrypted.

@@ -605,7 +605,7 @@ fn set_keys(keys: &mut Keys, context: &Context, asker: Asker<'_>, need: &Need) {
         // Temporary credentials say so, and nobody has a second factor.
         keys.set("aws:MultiFactorAuthPresent", "false");
     }
-    set_wire_keys(keys, caller, wire);
+    set_wire_keys(keys, context, caller, wire);
     for (name, values) in &need.keys {
         keys.set_all(name, values.clone());
     }
@@ -616,7 +616,7 @@ fn set_keys(keys: &mut Keys, context: &Context, asker: Asker<'_>, need: &Need) {
 
 /// The keys of the connection that a request came by. Where a service calls there is none: as on AWS it has no
 /// address that a policy would name, and nobody can listen in.
-fn set_wire_keys(keys: &mut Keys, caller: &Caller, wire: Option<&Wire>) {
+fn set_wire_keys(keys: &mut Keys, context: &Context, caller: &Caller, wire: Option<&Wire>) {
     let Some(wire) = wire else {
         if caller.origin != Origin::Client {
             keys.set("aws:SecureTransport", "true");
@@ -627,6 +627,14 @@ fn set_wire_keys(keys: &mut Keys, caller: &Caller, wire: Option<&Wire>) {
     keys.set("aws:SecureTransport", wire.tls.is_some().to_string());
     if let Some(version) = wire.tls.and_then(|tls| tls.version.strip_prefix("TLSv")) {
         keys.set("s3:TlsVersion", version);
+    }
+    if let Some(signed) = wire.signed {
+        keys.set("s3:signatureversion", signed.version);
+        keys.set("s3:authType", if signed.in_url { "REST-QUERY-STRING" } else { "REST-HEADER" });
+        if let Some(at) = signed.at {
+            let now = context.clock.moment().now.0;
+            keys.set("s3:signatureAge", (now - at).max(0).to_string());
+        }
     }
     for (key, told) in [("aws:UserAgent", &wire.user_agent), ("aws:Referer", &wire.referer)] {
         if let Some(told) = told {
