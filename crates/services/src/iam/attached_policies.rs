@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::holder::{self, Holder};
-use super::list;
+use super::list::{self, OfHolder};
 use super::{no_such_entity, policies};
 use crate::{Caller, Context, Error};
 
@@ -49,19 +49,10 @@ pub(super) async fn detach<H: Holder>(
     .await
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct ListRequest {
-    #[serde(alias = "RoleName", alias = "UserName", alias = "GroupName")]
-    holder: String,
-    marker: Option<String>,
-    max_items: Option<usize>,
-}
-
 pub(super) async fn list<H: Holder>(
     context: &Context,
     caller: &Caller,
-    request: ListRequest,
+    request: OfHolder,
 ) -> Result<Value, Error> {
     let mut holder = H::find(context, caller, &request.holder).await?.value;
     let mut attached = holder.attached().clone();

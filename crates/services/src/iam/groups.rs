@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::Scan;
 
-use super::list;
+use super::list::{self, UnderPath};
 use super::{
     already_exists, arn, delete_conflict, key, no_such_entity, root, seconds, unique_id, users,
 };
@@ -21,7 +21,7 @@ pub(super) const GROUPS: Table<Group> = Table::new("iam/group");
 pub(crate) struct Group {
     pub name: String,
     id: String,
-    path: String,
+    pub path: String,
     pub arn: String,
     created_at: i64,
     /// Names of its users, in the order they came.
@@ -127,12 +127,10 @@ pub(super) async fn get(
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ListRequest {
-    #[serde(default)]
-    path_prefix: String,
     /// Of ListGroupsForUser.
     user_name: Option<String>,
-    marker: Option<String>,
-    max_items: Option<usize>,
+    #[serde(flatten)]
+    page: UnderPath,
 }
 
 /// ListGroups, and ListGroupsForUser.
@@ -144,15 +142,10 @@ pub(super) async fn list(
     if let Some(user) = &request.user_name {
         users::find(context, caller, Some(user)).await?;
     }
-    let scan = Scan::prefix(key(&caller.account, ""), usize::MAX >> 1);
-    let mut groups: Vec<Group> =
-        GROUPS.list(context, scan).await?.into_iter().map(|found| found.value).collect();
-    groups.retain(|group| {
-        let of_user = request.user_name.as_ref().is_none_or(|user| group.users.contains(user));
-        of_user && group.path.starts_with(&request.path_prefix)
-    });
+    let of_user =
+        |group: &Group| request.user_name.as_ref().is_none_or(|user| group.users.contains(user));
     let (groups, end) =
-        list::cut(groups, |group| &group.name, request.marker.as_deref(), request.max_items)?;
+        list::under_path(context, &GROUPS, &caller.account, &request.page, of_user).await?;
     Ok(end.with("Groups", groups.iter().map(Group::shown).collect::<Vec<_>>()))
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::document::{self, Kind};
 use super::holder::{self, Holder};
-use super::list;
+use super::list::{self, OfHolder};
 use super::no_such_entity;
 use crate::{Caller, Context, Error};
 
@@ -70,19 +70,10 @@ fn missing<H: Holder>(request: &ByName) -> Error {
     no_such_entity(format!("The {kind} policy with name {name} cannot be found."))
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct ListRequest {
-    #[serde(alias = "RoleName", alias = "UserName", alias = "GroupName")]
-    holder: String,
-    marker: Option<String>,
-    max_items: Option<usize>,
-}
-
 pub(super) async fn list<H: Holder>(
     context: &Context,
     caller: &Caller,
-    request: ListRequest,
+    request: OfHolder,
 ) -> Result<Value, Error> {
     let mut holder = H::find(context, caller, &request.holder).await?.value;
     let names: Vec<String> = holder.inline().keys().cloned().collect();

@@ -3,9 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::Scan;
 
-use super::list;
+use super::list::{self, UnderPath};
 use super::{
     Tag, already_exists, arn, delete_conflict, key, no_such_entity, roles, root, seconds, unique_id,
 };
@@ -17,9 +16,9 @@ pub(super) const PROFILES: Table<Profile> = Table::new("iam/instance-profile");
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Profile {
-    name: String,
+    pub name: String,
     id: String,
-    path: String,
+    pub path: String,
     pub arn: String,
     created_at: i64,
     role: Option<String>,
@@ -101,12 +100,10 @@ pub(super) async fn get(
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ListRequest {
-    #[serde(default)]
-    path_prefix: String,
     /// Of ListInstanceProfilesForRole.
     role_name: Option<String>,
-    marker: Option<String>,
-    max_items: Option<usize>,
+    #[serde(flatten)]
+    page: UnderPath,
 }
 
 /// ListInstanceProfiles, and ListInstanceProfilesForRole.
@@ -118,15 +115,10 @@ pub(super) async fn list(
     if let Some(role) = &request.role_name {
         roles::find_role(context, caller, role).await?;
     }
-    let scan = Scan::prefix(key(&caller.account, ""), usize::MAX >> 1);
-    let mut profiles: Vec<Profile> =
-        PROFILES.list(context, scan).await?.into_iter().map(|found| found.value).collect();
-    profiles.retain(|profile| {
-        let of_role = request.role_name.is_none() || profile.role == request.role_name;
-        of_role && profile.path.starts_with(&request.path_prefix)
-    });
+    let of_role =
+        |profile: &Profile| request.role_name.is_none() || profile.role == request.role_name;
     let (profiles, end) =
-        list::cut(profiles, |one| &one.name, request.marker.as_deref(), request.max_items)?;
+        list::under_path(context, &PROFILES, &caller.account, &request.page, of_role).await?;
     let mut all = Vec::new();
     for profile in &profiles {
         all.push(shown(context, caller, profile).await?);

@@ -1,9 +1,42 @@
 //! IAM's pages: `Marker`, `MaxItems`, `IsTruncated`.
 
-use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use store::Scan;
 
-use crate::{Error, page};
+use super::groups::Group;
+use super::instance_profiles::Profile;
+use super::{Policy, Role, User, key};
+use crate::record::Table;
+use crate::{Context, Error, page};
+
+/// Which page of what lies under a path.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct UnderPath {
+    #[serde(default)]
+    path_prefix: String,
+    marker: Option<String>,
+    max_items: Option<usize>,
+}
+
+/// Which page of what a role, a user or a group holds.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct OfHolder {
+    #[serde(alias = "RoleName", alias = "UserName", alias = "GroupName")]
+    pub holder: String,
+    pub marker: Option<String>,
+    pub max_items: Option<usize>,
+}
+
+/// What has a name and lies under a path.
+pub(super) trait Pathed {
+    fn name(&self) -> &str;
+
+    fn path(&self) -> &str;
+}
 
 /// Where a page ends.
 #[derive(Serialize)]
@@ -21,6 +54,31 @@ impl End {
         answer[member] = json!(items);
         answer
     }
+}
+
+/// The page that is asked for of those of an account that `keeps` keeps.
+pub(super) async fn under_path<T>(
+    context: &Context,
+    table: &Table<T>,
+    account: &str,
+    asked: &UnderPath,
+    keeps: impl Fn(&T) -> bool,
+) -> Result<(Vec<T>, End), Error>
+where
+    T: Pathed + Serialize + DeserializeOwned + Send,
+{
+    let scan = Scan::prefix(key(account, ""), usize::MAX >> 1);
+    let all = table.list(context, scan).await?.into_iter().map(|found| found.value);
+    page_under_path(all.filter(keeps).collect(), asked)
+}
+
+/// The page that is asked for of these, which are in the order of their names.
+pub(super) fn page_under_path<T: Pathed>(
+    mut all: Vec<T>,
+    asked: &UnderPath,
+) -> Result<(Vec<T>, End), Error> {
+    all.retain(|one| one.path().starts_with(&asked.path_prefix));
+    cut(all, Pathed::name, asked.marker.as_deref(), asked.max_items)
 }
 
 /// Cuts a page out of items that are in the order of their names.
@@ -41,6 +99,22 @@ pub(super) fn cut<T>(
     rest.truncate(limit);
     Ok((rest, End { is_truncated: marker.is_some(), marker }))
 }
+
+macro_rules! pathed {
+    ($($kind:ty),*) => {
+        $(impl Pathed for $kind {
+            fn name(&self) -> &str {
+                &self.name
+            }
+
+            fn path(&self) -> &str {
+                &self.path
+            }
+        })*
+    };
+}
+
+pathed!(Role, User, Group, Policy, Profile);
 
 #[cfg(test)]
 mod tests {

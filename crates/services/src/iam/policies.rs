@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use store::Scan;
 
 use super::document::{self, Kind};
-use super::list::{self, End};
+use super::list::{self, End, UnderPath};
 use super::{
     POLICIES, Policy, PolicyVersion, ROLES, Tag, arn, delete_conflict, key, managed,
     no_such_entity, root, seconds, unique_id,
@@ -195,11 +195,9 @@ async fn attachments(context: &Context, caller: &Caller) -> Result<Vec<String>, 
 pub(super) struct ListRequest {
     #[serde(default)]
     only_attached: bool,
-    #[serde(default)]
-    path_prefix: String,
     scope: Option<String>,
-    marker: Option<String>,
-    max_items: Option<usize>,
+    #[serde(flatten)]
+    page: UnderPath,
 }
 
 #[derive(Serialize)]
@@ -229,12 +227,8 @@ pub(super) async fn list_policies(
         policies.extend(managed::all(crate::arn::partition(&caller.region)));
         policies.sort_by(|one, other| one.name.cmp(&other.name));
     }
-    policies.retain(|policy| {
-        policy.path.starts_with(&request.path_prefix)
-            && (!request.only_attached || count(&policy.arn) > 0)
-    });
-    let (page, end) =
-        list::cut(policies, |policy| &policy.name, request.marker.as_deref(), request.max_items)?;
+    policies.retain(|policy| !request.only_attached || count(&policy.arn) > 0);
+    let (page, end) = list::page_under_path(policies, &request.page)?;
     let shown = |policy: Policy| {
         let count = count(&policy.arn);
         Shown { tags: Vec::new(), description: None, ..shown(policy, count) }

@@ -3,11 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::Scan;
 
 use super::document::{self, Kind};
 use super::guard::Mode;
-use super::list::{self, End};
+use super::list::{self, End, UnderPath};
 use super::{
     ROLES, Role, Tag, already_exists, arn, delete_conflict, key, no_such_entity, root, seconds,
     unique_id,
@@ -249,15 +248,6 @@ pub(super) async fn get_role(
     Ok(RoleResponse { role: shown })
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct ListRequest {
-    #[serde(default)]
-    path_prefix: String,
-    marker: Option<String>,
-    max_items: Option<usize>,
-}
-
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ListResponse {
@@ -269,15 +259,11 @@ pub(super) struct ListResponse {
 pub(super) async fn list_roles(
     context: &Context,
     caller: &Caller,
-    request: ListRequest,
+    request: UnderPath,
 ) -> Result<ListResponse, Error> {
     make_default(context, caller, DEFAULT_ROLE).await?;
-    let scan = Scan::prefix(key(&caller.account, ""), usize::MAX >> 1);
-    let mut roles: Vec<Role> =
-        ROLES.list(context, scan).await?.into_iter().map(|found| found.value).collect();
-    roles.retain(|role| role.path.starts_with(&request.path_prefix));
     let (roles, end) =
-        list::cut(roles, |role| &role.name, request.marker.as_deref(), request.max_items)?;
+        list::under_path(context, &ROLES, &caller.account, &request, |_| true).await?;
     let shown = |role| Shown { tags: Vec::new(), ..Shown::from(role) };
     Ok(ListResponse { roles: roles.into_iter().map(shown).collect(), end })
 }

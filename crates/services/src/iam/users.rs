@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::Scan;
 
-use super::list::{self, End};
+use super::list::{self, End, UnderPath};
 use super::{
     Tag, USERS, User, access_keys, already_exists, arn, delete_conflict, groups, key,
     no_such_entity, root, seconds, unique_id,
@@ -127,15 +126,6 @@ pub(super) async fn get_user(
     Ok(UserResponse { user: user.into() })
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct ListRequest {
-    #[serde(default)]
-    path_prefix: String,
-    marker: Option<String>,
-    max_items: Option<usize>,
-}
-
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ListResponse {
@@ -147,14 +137,10 @@ pub(super) struct ListResponse {
 pub(super) async fn list_users(
     context: &Context,
     caller: &Caller,
-    request: ListRequest,
+    request: UnderPath,
 ) -> Result<ListResponse, Error> {
-    let scan = Scan::prefix(key(&caller.account, ""), usize::MAX >> 1);
-    let mut users: Vec<User> =
-        USERS.list(context, scan).await?.into_iter().map(|found| found.value).collect();
-    users.retain(|user| user.path.starts_with(&request.path_prefix));
     let (users, end) =
-        list::cut(users, |user| &user.name, request.marker.as_deref(), request.max_items)?;
+        list::under_path(context, &USERS, &caller.account, &request, |_| true).await?;
     let shown = |user| Shown { tags: Vec::new(), ..Shown::from(user) };
     Ok(ListResponse { users: users.into_iter().map(shown).collect(), end })
 }

@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 
 use services::iam::guard::Mode;
 
-use super::{Received, Stand, Told, allow, described, event_types, start, task};
-use crate::world::World;
+use super::{
+    Received, Stand, Told, allow, described, ended, event_types, failure, output, settled_until,
+    start, task,
+};
 
 /// The services that run jobs, which come to their end when they have been asked for three times.
 fn services(request: &Received) -> Told {
@@ -332,32 +334,4 @@ async fn every_service_tells_of_its_jobs_in_its_own_way() {
     // A cluster's own API is not AWS's.
     let call = task("arn:aws:states:::eks:call", json!({ "Method": "GET" }));
     assert_eq!(ended(&world, call).await["error"], "States.TaskFailed");
-}
-
-/// Runs one state to its end, which comes when its job's end was asked for.
-async fn ended(world: &World, state: Value) -> Value {
-    let execution = start(world, state).await;
-    let over = || async { described(world, &execution).await["status"] != "RUNNING" };
-    settled_until(world, over).await;
-    described(world, &execution).await
-}
-
-async fn output(world: &World, state: Value) -> Value {
-    let description = ended(world, state).await;
-    assert_eq!(description["status"], "SUCCEEDED", "{description}");
-    serde_json::from_str(description["output"].as_str().unwrap()).unwrap()
-}
-
-async fn failure(world: &World, state: Value) -> (String, String) {
-    let description = ended(world, state).await;
-    assert_eq!(description["status"], "FAILED", "{description}");
-    let text = |name: &str| description[name].as_str().unwrap_or_default().to_owned();
-    (text("error"), text("cause"))
-}
-
-async fn settled_until<Done: Future<Output = bool>>(world: &World, done: impl Fn() -> Done) {
-    while !done().await {
-        world.settle().await;
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-    }
 }

@@ -192,11 +192,19 @@ async fn event_types(world: &World, execution: &str) -> Vec<String> {
     events.map(|event| event["type"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Runs one state to its end.
+/// Runs one state to its end, which may come only when somebody elsewhere has answered.
 async fn ended(world: &World, state: Value) -> Value {
     let execution = start(world, state).await;
-    world.settle().await;
+    let over = || async { described(world, &execution).await["status"] != "RUNNING" };
+    settled_until(world, over).await;
     described(world, &execution).await
+}
+
+async fn settled_until<Done: Future<Output = bool>>(world: &World, done: impl Fn() -> Done) {
+    while !done().await {
+        world.settle().await;
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
 }
 
 async fn output(world: &World, state: Value) -> Value {
