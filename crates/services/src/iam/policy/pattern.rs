@@ -54,7 +54,9 @@ impl Pattern {
 
     /// The keys of its variables.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
-        self.tokens.iter().filter_map(|token| match token {
+        // Most patterns have none, and every call comes through here.
+        let tokens = if self.has_variables { &self.tokens[..] } else { &[] };
+        tokens.iter().filter_map(|token| match token {
             Token::Variable(variable) => Some(variable.key.as_str()),
             _ => None,
         })
