@@ -16,8 +16,9 @@ pub const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
 pub const QUERY_EVALUATION_ERROR: &str = "States.QueryEvaluationError";
 /// An intrinsic function failed.
 pub const INTRINSIC_FAILURE: &str = "States.IntrinsicFailure";
-/// A `ResultPath` cannot be applied to the input.
-pub const RESULT_PATH_MATCH_FAILURE: &str = "States.ResultPathMatchFailure";
+/// A reference path leads nowhere. It is what AWS says of a `ResultPath` that cannot be applied, whatever its
+/// documentation calls that (`States.ResultPathMatchFailure`).
+pub const REFERENCE_PATH_CONFLICT: &str = "States.ReferencePathConflict";
 
 /// Whether a retrier or catcher with these `ErrorEquals` takes an error of this name.
 pub fn matches(error_equals: &[String], error: &str) -> bool {

@@ -46,6 +46,13 @@ pub enum Trigger {
         /// Why.
         failure: Failure,
     },
+    /// What the task asks for cannot be asked at all: `States.Runtime`, and the end of the execution.
+    TaskRefused {
+        /// Which.
+        task: TaskId,
+        /// Why, without the state's name.
+        cause: String,
+    },
     /// The worker is alive.
     TaskHeartbeat {
         /// Which.
@@ -152,6 +159,7 @@ impl Execution {
             Trigger::TaskFailed { task, phase, failure } => {
                 stepper.task_failed(task, phase, failure);
             }
+            Trigger::TaskRefused { task, cause } => stepper.task_refused(task, cause),
             Trigger::TaskHeartbeat { task } => stepper.task_heartbeat(task),
             Trigger::TimerFired { timer } => stepper.timer_fired(timer),
             Trigger::Stopped { failure } => stepper.stop(failure),

@@ -116,37 +116,63 @@ impl Engine {
         reverse: bool,
         limit: usize,
     ) -> Result<Vec<Event>, EngineError> {
+        let wanted = Wanted { from, reverse, limit, bytes: usize::MAX };
+        Ok(self.collect(execution, wanted).await?.events)
+    }
+
+    /// As [`Engine::history`], but no more than this many bytes of events (or one), so that a page can be held;
+    /// and where the next page begins, if there is more.
+    ///
+    /// # Errors
+    /// [`EngineError::NoExecution`] if there is none.
+    pub async fn history_page(
+        &self,
+        execution: ExecutionKey,
+        from: u64,
+        reverse: bool,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<(Vec<Event>, Option<u64>), EngineError> {
+        // One more than asked for tells whether there is another page.
+        let wanted = Wanted { from, reverse, limit: limit.saturating_add(1), bytes };
+        let Found { mut events, left, .. } = self.collect(execution, wanted).await?;
+        let over = events.len() > limit || left.is_none();
+        let next = if over { events.pop().map(|event| event.id) } else { None };
+        Ok((events, next))
+    }
+
+    async fn collect(&self, execution: ExecutionKey, wanted: Wanted) -> Result<Found, EngineError> {
         let row = self.store.execution(execution).await?;
         let row = row.ok_or(EngineError::NoExecution(execution))?;
-        let first = row::events(&row, &row::read(&row)?)?;
-        let mut events = Vec::new();
-        if reverse {
-            let mut place = self.store.chunk_of_event(execution, from).await?;
-            while let Some(sequence) = place.filter(|_| events.len() < limit) {
+        // A row holds few bytes.
+        let first = row::events(&row, &row::read(&row)?)?.into_iter().map(|event| (event, 0));
+        let mut found = Found { events: Vec::new(), left: Some(wanted.bytes) };
+        if wanted.reverse {
+            let mut place = self.store.chunk_of_event(execution, wanted.from).await?;
+            while let Some(sequence) = place.filter(|_| found.has_room(&wanted)) {
                 for chunk in self.store.journal(execution, sequence, 1).await? {
                     if chunk.sequence == sequence {
-                        let chunk = decode(&chunk)?;
-                        take(chunk.into_iter().rev(), |id| id <= from, limit, &mut events);
+                        found.take(measured(&chunk)?.into_iter().rev(), &wanted);
                     }
                 }
                 place = sequence.checked_sub(1);
             }
-            take(first.into_iter().rev(), |id| id <= from, limit, &mut events);
-            return Ok(events);
+            found.take(first.rev(), &wanted);
+            return Ok(found);
         }
-        take(first.into_iter(), |id| id >= from, limit, &mut events);
-        let mut place = self.store.chunk_of_event(execution, from).await?.unwrap_or(0);
-        while events.len() < limit {
+        found.take(first, &wanted);
+        let mut place = self.store.chunk_of_event(execution, wanted.from).await?.unwrap_or(0);
+        while found.has_room(&wanted) {
             let chunks = self.store.journal(execution, place, CHUNKS_AT_ONCE).await?;
             let Some(last) = chunks.last() else { break };
             place = last.sequence + 1;
             for chunk in &chunks {
-                if events.len() < limit {
-                    take(decode(chunk)?.into_iter(), |id| id >= from, limit, &mut events);
+                if found.has_room(&wanted) {
+                    found.take(measured(chunk)?.into_iter(), &wanted);
                 }
             }
         }
-        Ok(events)
+        Ok(found)
     }
 
     /// Every event of an execution, oldest first, those that AWS does not show among them.
@@ -183,20 +209,57 @@ impl Engine {
     }
 }
 
-fn take(
-    events: impl Iterator<Item = Event>,
-    wanted: impl Fn(u64) -> bool,
+/// Which events are asked for.
+struct Wanted {
+    from: u64,
+    reverse: bool,
     limit: usize,
-    into: &mut Vec<Event>,
-) {
-    let room = limit.saturating_sub(into.len());
-    into.extend(events.filter(|event| event.id > 0 && wanted(event.id)).take(room));
+    bytes: usize,
+}
+
+/// Events that were asked for.
+struct Found {
+    events: Vec<Event>,
+    /// Bytes that there is room for yet; `None` when the last event had no room.
+    left: Option<usize>,
+}
+
+impl Found {
+    fn has_room(&self, wanted: &Wanted) -> bool {
+        self.left.is_some() && self.events.len() < wanted.limit
+    }
+
+    /// Takes what is visible and asked for. There is room for the first, whatever its length; what has none is
+    /// taken as the last.
+    fn take(&mut self, events: impl Iterator<Item = (Event, usize)>, wanted: &Wanted) {
+        for (event, length) in events {
+            if !self.has_room(wanted) {
+                return;
+            }
+            let within = match wanted.reverse {
+                false => event.id >= wanted.from,
+                true => event.id <= wanted.from,
+            };
+            if event.id > 0 && within {
+                let first = self.events.is_empty();
+                self.left = self.left.and_then(|left| match first {
+                    true => Some(left.saturating_sub(length)),
+                    false => left.checked_sub(length),
+                });
+                self.events.push(event);
+            }
+        }
+    }
+}
+
+fn measured(chunk: &Chunk) -> Result<Vec<(Event, usize)>, EngineError> {
+    journal::decode_measured(&chunk.bytes).map_err(|reason| damaged(chunk, reason))
 }
 
 fn decode(chunk: &Chunk) -> Result<Vec<Event>, EngineError> {
-    journal::decode(&chunk.bytes).map_err(|reason| EngineError::Journal {
-        execution: chunk.execution,
-        sequence: chunk.sequence,
-        reason,
-    })
+    journal::decode(&chunk.bytes).map_err(|reason| damaged(chunk, reason))
+}
+
+fn damaged(chunk: &Chunk, reason: String) -> EngineError {
+    EngineError::Journal { execution: chunk.execution, sequence: chunk.sequence, reason }
 }

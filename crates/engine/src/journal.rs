@@ -24,6 +24,11 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Event>, String> {
     Lines(decompress(bytes, "")?).events()
 }
 
+/// A chunk's events, each with its length before compression.
+pub(crate) fn decode_measured(bytes: &[u8]) -> Result<Vec<(Event, usize)>, String> {
+    Lines(decompress(bytes, "")?).measured()
+}
+
 /// Events in postcard, before compression: a chunk of its own, or part of an execution's row.
 #[derive(Clone)]
 pub(crate) struct Lines(Vec<u8>);
@@ -46,8 +51,20 @@ impl Lines {
     }
 
     pub(crate) fn events(&self) -> Result<Vec<Event>, String> {
-        let (mut id, mut at, mut rest) = (0i64, 0i64, &self.0[..]);
         let mut events = Vec::new();
+        self.each(|event, _| events.push(event))?;
+        Ok(events)
+    }
+
+    /// The events, each with its length here.
+    pub(crate) fn measured(&self) -> Result<Vec<(Event, usize)>, String> {
+        let mut events = Vec::new();
+        self.each(|event, length| events.push((event, length)))?;
+        Ok(events)
+    }
+
+    fn each(&self, mut take: impl FnMut(Event, usize)) -> Result<(), String> {
+        let (mut id, mut at, mut rest) = (0i64, 0i64, &self.0[..]);
         while !rest.is_empty() {
             let (line, behind): (Line<EventKind>, _) =
                 postcard::take_from_bytes(rest).map_err(|error| error.to_string())?;
@@ -55,10 +72,11 @@ impl Lines {
             id = id.wrapping_add(by);
             at = at.wrapping_add(later);
             let previous = id.wrapping_sub(back) as u64;
-            events.push(Event { id: id as u64, previous, at: Timestamp(at), frame, kind });
+            let length = rest.len() - behind.len();
+            take(Event { id: id as u64, previous, at: Timestamp(at), frame, kind }, length);
             rest = behind;
         }
-        Ok(events)
+        Ok(())
     }
 
     pub(crate) fn into_chunk(self) -> Bytes {

@@ -30,6 +30,12 @@ pub enum Misfit {
         /// As it was given.
         field: String,
     },
+    /// The operation needs the member.
+    #[error("The field '{field}' is required but was missing")]
+    Missing {
+        /// As it would be given.
+        field: String,
+    },
     /// The value is of another type.
     #[error("The value for the field '{field}' must be {expected}")]
     Type {

@@ -1,6 +1,7 @@
 //! How data flows into a state and out of it.
 
 mod inspection;
+mod reference_path;
 mod result_path;
 
 use std::cell::Cell;
@@ -14,6 +15,7 @@ use crate::{Data, FrameId, Moment};
 
 pub(crate) use inspection::Bench;
 pub use inspection::Inspection;
+pub(crate) use reference_path::follow;
 
 /// Where a state's expressions are evaluated.
 pub(crate) struct Place<'a> {

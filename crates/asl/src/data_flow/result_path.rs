@@ -3,8 +3,9 @@
 use serde_json::{Map, Value};
 
 use crate::definition::{ResultPath, Segment};
-use crate::error_name;
 use crate::expression::EvaluationError;
+
+use super::reference_path::conflict;
 
 impl ResultPath {
     /// The state's raw input with its result put where this path says. Members that are missing on
@@ -12,25 +13,16 @@ impl ResultPath {
     ///
     /// # Errors
     ///
-    /// `States.ResultPathMatchFailure` when the path leads through something that is no container.
+    /// `States.ReferencePathConflict` when the path leads through something that is no container.
     pub fn place(&self, input: Value, result: Value) -> Result<Value, EvaluationError> {
         match self {
             ResultPath::Whole => Ok(result),
             ResultPath::Discard => Ok(input),
             ResultPath::At(segments) => {
                 let mut root = input;
-                let mismatch = |root: &Value| EvaluationError {
-                    error: error_name::RESULT_PATH_MATCH_FAILURE,
-                    cause: format!(
-                        "Unable to apply step \"{}\" to input {root}",
-                        segments.last().map(step_text).unwrap_or_default()
-                    ),
-                    location: None,
-                };
-                let place = slot(&mut root, segments);
-                match place {
-                    Some(place) => *place = result,
-                    None => return Err(mismatch(&root)),
+                match slot(&mut root, segments) {
+                    Ok(place) => *place = result,
+                    Err(segment) => return Err(conflict(&root, segments, segment)),
                 }
                 Ok(root)
             }
@@ -38,27 +30,25 @@ impl ResultPath {
     }
 }
 
-fn slot<'v>(root: &'v mut Value, segments: &[Segment]) -> Option<&'v mut Value> {
+/// The place, or the step that could not be made.
+fn slot<'v, 's>(
+    root: &'v mut Value,
+    segments: &'s [Segment],
+) -> Result<&'v mut Value, &'s Segment> {
     let mut place = root;
     for segment in segments {
-        place = match segment {
+        let next = match segment {
             Segment::Name(name) => {
                 if place.is_null() {
                     *place = Value::Object(Map::new());
                 }
-                place.as_object_mut()?.entry(name.as_str()).or_insert(Value::Null)
+                place.as_object_mut().map(|all| all.entry(name.as_str()).or_insert(Value::Null))
             }
-            Segment::Index(index) => place.as_array_mut()?.get_mut(*index)?,
+            Segment::Index(index) => place.as_array_mut().and_then(|all| all.get_mut(*index)),
         };
+        place = next.ok_or(segment)?;
     }
-    Some(place)
-}
-
-fn step_text(segment: &Segment) -> String {
-    match segment {
-        Segment::Name(name) => name.clone(),
-        Segment::Index(index) => index.to_string(),
-    }
+    Ok(place)
 }
 
 #[cfg(test)]
@@ -85,7 +75,15 @@ mod tests {
             vec![name("list"), Segment::Index(2)],
             vec![name("a"), Segment::Index(0)],
         ] {
-            assert_eq!(put(bad).unwrap_err().error, "States.ResultPathMatchFailure");
+            assert_eq!(put(bad).unwrap_err().error, "States.ReferencePathConflict");
+        }
+        for (input, cause) in [
+            (json!([1]), r#"Unable to apply step "a" to input [1]"#),
+            (json!("x"), r#"Unable to apply ReferencePath $.a['b c'] to input "x""#),
+            (json!({"a": 1}), r#"Unable to apply step "b c" to input {"a":1}"#),
+        ] {
+            let path = ResultPath::At(vec![name("a"), name("b c")]);
+            assert_eq!(path.place(input, json!("R")).unwrap_err().cause, cause);
         }
         assert_eq!(ResultPath::Discard.place(json!(1), json!(2)).unwrap(), json!(1));
         assert_eq!(ResultPath::Whole.place(json!(1), json!(2)).unwrap(), json!(2));

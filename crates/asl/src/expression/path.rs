@@ -82,6 +82,11 @@ impl Path {
     /// other fields say what Jayway says.
     pub fn evaluate(&self, scope: &Scope, field: &str) -> Result<Value, EvaluationError> {
         let of_template = field.ends_with(".$") || field == "ErrorPath" || field == "CausePath";
+        if *self.root() == Root::Input && scope.input.is_null() {
+            // AWS's library takes no null; a task that returns none makes such an input.
+            let cause = "Unable to apply Path transformation to null or empty input.";
+            return Err(EvaluationError::runtime(cause));
+        }
         self.look_up(scope).map(Cow::into_owned).or_else(|missing| {
             self.check_spent(scope)?;
             if of_template && self.finds_nothing_gently(scope) {

@@ -141,7 +141,7 @@ impl Call {
         found.ok_or_else(|| EvaluationError {
             error: error_name::RUNTIME,
             cause: self.cause(&format!(
-                "The JSONPath argument for the field '{}' could not be found in the input '{}'",
+                "The JsonPath argument for the field '{}' could not be found in the input '{}'",
                 path.text(),
                 scope.input
             )),

@@ -128,7 +128,7 @@ fn failures_name_the_function() {
     let (_, cause) = evaluate("States.Format('{}', $.nothing)", &json!({"a": 1})).unwrap_err();
     assert_eq!(
         cause,
-        "The function 'States.Format('{}', $.nothing)' had the following error: The JSONPath argument for the field '$.nothing' could not be found in the input '{\"a\":1}'"
+        "The function 'States.Format('{}', $.nothing)' had the following error: The JsonPath argument for the field '$.nothing' could not be found in the input '{\"a\":1}'"
     );
 }
 

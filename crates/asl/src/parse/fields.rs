@@ -5,8 +5,11 @@ use serde_json::{Map, Value};
 use super::Reader;
 use super::state::Within;
 use crate::definition::{QueryLanguage, Setting};
-use crate::expression::{Jsonata, Path, Template};
+use crate::expression::{Jsonata, Path, Root, Template};
 use crate::jsonpath::SyntaxError;
+
+/// Why a path is no reference path into the input.
+pub(super) const BEGINS_ELSEWHERE: &str = "it must begin with '$.' or be '$'";
 
 /// An object of the document.
 #[derive(Clone)]
@@ -139,27 +142,20 @@ impl Reader {
     ) -> Option<u64> {
         let value = object.get(field)?;
         let number = match value.as_u64() {
-            Some(number) => Some(number),
+            Some(number) => Some(i128::from(number)),
             // `60.0` is an integer too.
-            None => value
-                .as_f64()
-                .filter(|number| number.fract() == 0.0)
-                .map(|number| if number < 0.0 { u64::MAX } else { number as u64 }),
-        };
-        match number {
             None => {
-                self.schema("Expected value of type [INTEGER]", object.place(field));
-                None
+                value.as_f64().filter(|number| number.fract() == 0.0).map(|number| number as i128)
             }
-            Some(number) if number < least || number > most => {
-                self.schema(
-                    format!("Value should be between {least} and {most}"),
-                    object.place(field),
-                );
-                None
-            }
-            number => number,
-        }
+        };
+        let wrong = match number {
+            None => "Expected value of type [INTEGER]".to_owned(),
+            Some(number) if number < i128::from(least) => format!("Minimum value is {least}"),
+            Some(number) if number > i128::from(most) => format!("Maximum value is {most}"),
+            Some(number) => return u64::try_from(number).ok(),
+        };
+        self.schema(wrong, object.place(field));
+        None
     }
 
     pub(super) fn number(
@@ -170,16 +166,14 @@ impl Reader {
         most: f64,
     ) -> Option<f64> {
         let number = self.typed(object, field, "NUMBER", Value::as_f64)?;
-        if number < least || number > most {
-            let most = if most.is_finite() {
-                format!("between {least} and {most}")
-            } else {
-                format!("at least {least}")
-            };
-            self.schema(format!("Value should be {most}"), object.place(field));
-            return None;
-        }
-        Some(number)
+        // A bound of a number that may have a fraction is shown with one: `0.0`.
+        let wrong = match number {
+            _ if number < least => format!("Minimum value is {least:?}"),
+            _ if number > most => format!("Maximum value is {most:?}"),
+            _ => return Some(number),
+        };
+        self.schema(wrong, object.place(field));
+        None
     }
 
     pub(super) fn choice_of<'d>(
@@ -212,6 +206,20 @@ impl Reader {
         })
     }
 
+    /// As [`Reader::integer_setting`], of a Map: its `…Path` must be a reference path.
+    pub(super) fn map_integer(
+        &mut self,
+        object: &Object,
+        field: &str,
+        bounds: (u64, u64),
+        within: &Within,
+    ) -> Option<Setting<u64>> {
+        let literal = |reader: &mut Reader, object: &Object, field: &str| {
+            reader.integer(object, field, bounds.0, bounds.1)
+        };
+        self.setting_with(object, field, within, literal, Reader::reference_into_data)
+    }
+
     pub(super) fn setting<T>(
         &mut self,
         object: &Object,
@@ -219,10 +227,21 @@ impl Reader {
         within: &Within,
         literal: impl Fn(&mut Reader, &Object, &str) -> Option<T>,
     ) -> Option<Setting<T>> {
+        self.setting_with(object, field, within, literal, Reader::path)
+    }
+
+    pub(super) fn setting_with<T>(
+        &mut self,
+        object: &Object,
+        field: &str,
+        within: &Within,
+        literal: impl Fn(&mut Reader, &Object, &str) -> Option<T>,
+        path: fn(&mut Reader, &Object, &str) -> Option<Path>,
+    ) -> Option<Setting<T>> {
         let path_field = format!("{field}Path");
         self.one_of(object, &[field, &path_field], false);
         if object.has(&path_field) {
-            return self.path(object, &path_field).map(Setting::Path);
+            return path(self, object, &path_field).map(Setting::Path);
         }
         if within.language == QueryLanguage::Jsonata
             && let Some(Value::String(text)) = object.get(field)
@@ -270,6 +289,16 @@ impl Reader {
                 None
             }
         }
+    }
+
+    /// A reference path that does not begin at the context object.
+    pub(super) fn reference_into_data(&mut self, object: &Object, field: &str) -> Option<Path> {
+        let path = self.reference_path(object, field)?;
+        if *path.root() != Root::Context {
+            return Some(path);
+        }
+        self.not_a_reference(object, field, BEGINS_ELSEWHERE);
+        None
     }
 
     pub(super) fn not_a_reference(&mut self, object: &Object, field: &str, why: &str) {

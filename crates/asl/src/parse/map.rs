@@ -46,13 +46,16 @@ impl Reader {
             Some(_) => DISTRIBUTED_MAP_CONCURRENCY_MAX,
             None => u64::from(u32::MAX),
         };
-        let max_concurrency = self.integer_setting(object, "MaxConcurrency", (0, most), within);
+        let max_concurrency = self.map_integer(object, "MaxConcurrency", (0, most), within);
         let tolerated_failure_count =
-            self.integer_setting(object, "ToleratedFailureCount", (0, u64::MAX), within);
-        let tolerated_failure_percentage =
-            self.setting(object, "ToleratedFailurePercentage", within, |reader, object, field| {
-                reader.number(object, field, 0.0, 100.0)
-            });
+            self.map_integer(object, "ToleratedFailureCount", (0, u64::MAX), within);
+        let tolerated_failure_percentage = self.setting_with(
+            object,
+            "ToleratedFailurePercentage",
+            within,
+            |reader, object, field| reader.number(object, field, 0.0, 100.0),
+            Reader::reference_into_data,
+        );
         let items_path =
             if object.has("ItemsPath") { self.path(object, "ItemsPath") } else { None };
         let items = self.items(object, within);
@@ -191,7 +194,10 @@ impl Reader {
         let mut config = Value::Object(Members::new());
         let mut max_items = None;
         if let Some(members) = self.object(&reader, "ReaderConfig") {
-            max_items = self.integer_setting(&members, "MaxItems", (0, MAX_ITEMS_MAX), within);
+            for field in members.members.keys() {
+                self.language_of_field(field, within.language, &members);
+            }
+            max_items = self.map_integer(&members, "MaxItems", (0, MAX_ITEMS_MAX), within);
             self.reader_config(&members);
             let kept = members.members.iter().filter(|(name, _)| !name.starts_with("MaxItems"));
             config = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -264,10 +270,12 @@ impl Reader {
                 "MaxInputBytesPerBatchPath",
             ],
         );
-        let max_items =
-            self.integer_setting(&batcher, "MaxItemsPerBatch", (1, MAX_ITEMS_MAX), within);
+        for field in batcher.members.keys() {
+            self.language_of_field(field, within.language, &batcher);
+        }
+        let max_items = self.map_integer(&batcher, "MaxItemsPerBatch", (0, MAX_ITEMS_MAX), within);
         let max_input_bytes =
-            self.integer_setting(&batcher, "MaxInputBytesPerBatch", (1, 262_144), within);
+            self.map_integer(&batcher, "MaxInputBytesPerBatch", (0, 262_144), within);
         if batcher.members.keys().all(|field| field == "BatchInput") {
             self.schema(
                 "This object should have at least one of the following fields: [MaxItemsPerBatch, MaxItemsPerBatchPath, MaxInputBytesPerBatch, MaxInputBytesPerBatchPath]",

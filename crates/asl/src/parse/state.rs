@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Reader;
-use super::fields::{Object, looks_like_expression};
+use super::fields::{BEGINS_ELSEWHERE, Object, looks_like_expression};
 use crate::definition::{
     Body, Fail, Flow, JsonPathFlow, Kind, Parallel, Pass, QueryLanguage, ResultPath, Selection,
     Setting, State, Task, Text, Wait,
@@ -41,7 +41,7 @@ impl Within {
 const TYPES: [&str; 8] = ["Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map"];
 
 /// Fields of JSONPath states alone.
-const JSONPATH_FIELDS: [&str; 17] = [
+const JSONPATH_FIELDS: [&str; 20] = [
     "InputPath",
     "OutputPath",
     "ResultPath",
@@ -58,6 +58,9 @@ const JSONPATH_FIELDS: [&str; 17] = [
     "MaxConcurrencyPath",
     "ToleratedFailurePercentagePath",
     "ToleratedFailureCountPath",
+    "MaxItemsPath",
+    "MaxItemsPerBatchPath",
+    "MaxInputBytesPerBatchPath",
     "Variable",
 ];
 
@@ -319,7 +322,7 @@ impl Reader {
             Some(_) => match self.reference_path(object, "ResultPath") {
                 None => ResultPath::Whole,
                 Some(path) if *path.root() != Root::Input => {
-                    self.not_a_reference(object, "ResultPath", "it must begin with '$.' or be '$'");
+                    self.not_a_reference(object, "ResultPath", BEGINS_ELSEWHERE);
                     ResultPath::Whole
                 }
                 Some(path) => match path.query().segments() {

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::parallel::outputs;
 use super::setting::{self, runtime};
 use super::{Fault, Stepper};
+use crate::data_flow::follow;
 use crate::definition::{Flow, Map};
 use crate::error_name;
 use crate::event::Tolerance;
@@ -94,7 +95,7 @@ impl Stepper<'_> {
         } else {
             let found = match &map.items_path {
                 Some(path) => {
-                    place.with(input.value(), |scope| path.evaluate(scope, "ItemsPath"))?.into()
+                    place.with(input.value(), |scope| follow(path, scope, "ItemsPath"))?.into()
                 }
                 None => input.clone(),
             };

@@ -138,6 +138,12 @@ impl Stepper<'_> {
         self.trouble(frame, Fault::by_task(failure));
     }
 
+    pub fn task_refused(&mut self, task: TaskId, cause: String) {
+        let Some((frame, _)) = self.open_task(task) else { return };
+        self.release(frame, false);
+        self.fatal(frame, cause);
+    }
+
     pub fn task_heartbeat(&mut self, task: TaskId) {
         let Some((frame, open)) = self.open_task(task) else { return };
         // Without HeartbeatSeconds, or before an activity's worker has it, nothing is due.

@@ -59,7 +59,11 @@ impl Stepper<'_> {
             self.fatal(frame, error.cause);
             return None;
         }
-        let cause = self.located(frame, &error.cause);
+        // AWS says where of every failure but this one.
+        let cause = match error.error {
+            error_name::REFERENCE_PATH_CONFLICT => error.cause,
+            _ => self.located(frame, &error.cause),
+        };
         let failure = Failure { error: Some(error.error.into()), cause: Some(cause) };
         let failure = failure.within(&self.execution.limits);
         if error.error == error_name::QUERY_EVALUATION_ERROR

@@ -107,6 +107,24 @@ async fn history_is_read_across_chunks_in_both_directions() {
             assert_eq!(found, expected);
         }
     }
+    // However small its room, a page has an event; pages are the history, none of it twice.
+    for bytes in [0, 30, 60, 120, 500, usize::MAX] {
+        for (limit, reverse) in [(2, false), (2, true), (99, false), (99, true)] {
+            let (mut pages, mut next) = (Vec::new(), Some(if reverse { u64::MAX } else { 1 }));
+            while let Some(from) = next {
+                let (page, behind) =
+                    engine.history_page(key, from, reverse, limit, bytes).await.unwrap();
+                assert!(!page.is_empty() && page.len() <= limit);
+                assert!(bytes > 0 || page.len() == 1);
+                pages.extend(page);
+                next = behind;
+            }
+            if reverse {
+                pages.reverse();
+            }
+            assert_eq!(pages, all, "{bytes} {limit} {reverse}");
+        }
+    }
     assert!(matches!(engine.history(99, 1, false, 1).await, Err(EngineError::NoExecution(99))));
 }
 

@@ -1,8 +1,6 @@
 //! `arn:aws:states:::aws-sdk:SERVICE:action`: every operation that our services answer, named and
 //! shaped along AWS's models.
 
-use asl::Failure;
-use asl::event::FailedPhase;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -147,13 +145,9 @@ fn refused(work: &Work<'_>, action: &Action, refusal: &Error, id: Option<String>
 /// Parameters that are not the operation's.
 pub(super) fn misfit(work: &Work<'_>, misfits: &[models::task::Misfit]) -> Failed {
     let told: Vec<String> = misfits.iter().map(ToString::to_string).collect();
-    let cause = format!(
-        "An error occurred while executing the state '{}'. The Parameters '{}' could not be used to \
-         start the Task: [{}]",
-        work.task.state,
-        work.task.parameters.text(),
-        told.join(", ")
-    );
-    let failure = Failure { error: Some("States.Runtime".to_owned()), cause: Some(cause) };
-    Failed { phase: FailedPhase::Run, failure }
+    let given = work.task.parameters.text();
+    let told = told.join(", ");
+    Failed::refused(format!(
+        "The Parameters '{given}' could not be used to start the Task: [{told}]"
+    ))
 }

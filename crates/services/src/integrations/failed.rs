@@ -12,8 +12,8 @@ use crate::Error;
 /// Why a task failed, and how far it had come.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failed {
-    /// How far.
-    pub phase: FailedPhase,
+    /// How far; `None` if what it asks for cannot be asked at all.
+    pub phase: Option<FailedPhase>,
     /// Error name and cause as `Catch` sees them.
     pub failure: Failure,
 }
@@ -22,12 +22,17 @@ impl Failed {
     /// It ran and failed.
     pub fn new(error: impl Into<String>, cause: impl Into<String>) -> Failed {
         let failure = Failure { error: Some(error.into()), cause: Some(cause.into()) };
-        Failed { phase: FailedPhase::Run, failure }
+        Failed { phase: Some(FailedPhase::Run), failure }
+    }
+
+    /// What it asks for cannot be asked: the execution ends with `States.Runtime`.
+    pub fn refused(cause: impl Into<String>) -> Failed {
+        Failed { phase: None, ..Failed::new("States.Runtime", cause) }
     }
 
     /// The call that begins a job was refused: AWS's `TaskSubmitFailed`.
     pub fn at_submit(mut self) -> Failed {
-        self.phase = FailedPhase::Submit;
+        self.phase = Some(FailedPhase::Submit);
         self
     }
 
@@ -113,8 +118,17 @@ impl Failed {
         )
     }
 
-    pub(super) fn into_trigger(self, task: TaskId) -> Trigger {
-        Trigger::TaskFailed { task, phase: self.phase, failure: self.failure }
+    /// What the execution is told.
+    pub(super) fn into_triggers(self, task: TaskId) -> Vec<Trigger> {
+        match self.phase {
+            Some(phase) => vec![
+                Trigger::TaskStarted { task, worker: None },
+                Trigger::TaskFailed { task, phase, failure: self.failure },
+            ],
+            None => {
+                vec![Trigger::TaskRefused { task, cause: self.failure.cause.unwrap_or_default() }]
+            }
+        }
     }
 }
 

@@ -244,10 +244,7 @@ async fn called_once(
 pub(crate) async fn answer(context: &Context, lease: &Lease) -> Vec<Trigger> {
     match outcome(context, lease).await {
         Ok(triggers) => triggers,
-        Err(failed) => vec![
-            Trigger::TaskStarted { task: lease.task.task, worker: None },
-            failed.into_trigger(lease.task.task),
-        ],
+        Err(failed) => failed.into_triggers(lease.task.task),
     }
 }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::{Answer, Failed, Integration, Pattern, Work, with_sdk_metadata};
+use super::{Answer, Failed, Integration, Pattern, Work, aws_sdk, with_sdk_metadata};
 use crate::Error;
 use crate::sagemaker::awaited_job;
 
@@ -42,6 +42,10 @@ impl Integration for SageMaker {
         let (Some(action), true) = (action, served) else {
             return Err(Failed::unsupported(work.service, work.action));
         };
+        models::task::action("sagemaker", action.name)
+            .ok_or_else(|| Failed::unsupported(work.service, work.action))?
+            .input(work.parameters())
+            .map_err(|misfits| aws_sdk::misfit(work, &misfits))?;
         let called = work.call("sagemaker", action.operation, work.parameters().clone()).await;
         let moment = work.context.clock.moment();
         let members = match called {

@@ -10,12 +10,13 @@ use asl::event::{FailedPhase, TaskTarget};
 use asl::{Data, Failure, ScheduledTask, Status, TaskId, Trigger};
 use async_trait::async_trait;
 use engine::Cancelled;
+use models::task::Misfit;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use store::Batch;
 
 use super::answer::with_metadata_of;
-use super::{Answer, Awaiting, Failed, Integration, Pattern, Work};
+use super::{Answer, Awaiting, Failed, Integration, Pattern, Work, aws_sdk};
 use crate::stepfunctions::{self, Start, description};
 use crate::{Context, Error};
 
@@ -42,6 +43,32 @@ struct Parameters {
     trace_header: Option<String>,
 }
 
+/// What the task asks, if it can be asked.
+fn parameters(work: &Work<'_>) -> Result<Parameters, Failed> {
+    let given = work.parameters();
+    let mut misfits = Vec::new();
+    for name in given.as_object().into_iter().flat_map(Map::keys) {
+        let expected = match name.as_str() {
+            "Input" => continue,
+            "StateMachineArn" | "Name" | "TraceHeader" => "a STRING",
+            _ => {
+                misfits.push(Misfit::Unknown { field: name.clone() });
+                continue;
+            }
+        };
+        if !(given[name].is_string() || given[name].is_null()) {
+            misfits.push(Misfit::Type { field: name.clone(), expected });
+        }
+    }
+    if given["StateMachineArn"].is_null() {
+        misfits.push(Misfit::Missing { field: "StateMachineArn".to_owned() });
+    }
+    match Parameters::deserialize(given) {
+        Ok(parameters) if misfits.is_empty() => Ok(parameters),
+        _ => Err(aws_sdk::misfit(work, &misfits)),
+    }
+}
+
 /// The X-Ray header that the parent was started with: parent and child are one trace.
 async fn parents_trace(work: &Work<'_>) -> Option<String> {
     // A store that cannot be read says so when the child is started.
@@ -59,8 +86,7 @@ impl Integration for States {
         if work.action != "startExecution" {
             return Err(Failed::unsupported(work.service, work.action));
         }
-        let parameters = Parameters::deserialize(work.parameters())
-            .map_err(|error| Failed::new("States.Runtime", error.to_string()))?;
+        let parameters = parameters(work)?;
         let asked = json!({
             "stateMachineArn": parameters.state_machine_arn,
             "name": parameters.name.clone().unwrap_or_else(|| work.unique_name()),

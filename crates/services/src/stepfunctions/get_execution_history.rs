@@ -12,6 +12,10 @@ use super::execution::Attributes;
 use super::{encryption, execution, invalid_token, page_size};
 use crate::{Caller, Context, Error, page};
 
+/// A page ends early where its events would be more bytes than this: a thousand of them may hold hundreds of
+/// megabytes, which nobody wants in one answer.
+const PAGE_BYTES_MAX: usize = 4 << 20;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Request {
@@ -48,9 +52,9 @@ pub(super) async fn get_execution_history(
         None => 1,
     };
     let limit = page_size(request.max_results);
-    let mut page = context.engine.history(known.key, from, reverse, limit + 1).await?;
-    let next_token = (page.len() > limit).then(|| page::token(&page[limit].id.to_string()));
-    page.truncate(limit);
+    let (page, next) =
+        context.engine.history_page(known.key, from, reverse, limit, PAGE_BYTES_MAX).await?;
+    let next_token = next.map(|id| page::token(&id.to_string()));
     let targets = targets(context, known.key, &page).await?;
     let data = request.include_execution_data != Some(false);
     let view = View { targets, data, started_by: Qualified::of(&Attributes::of(&known)) };

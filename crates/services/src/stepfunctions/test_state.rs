@@ -289,7 +289,8 @@ async fn call(
     header: &Header,
     task: &ScheduledTask,
 ) -> Result<(Result<Data, Failure>, Option<Exchange>), Error> {
-    if header.role_arn.is_empty() && task.credentials_role.is_none() {
+    // A state's `Credentials` name a role for this one to take.
+    if header.role_arn.is_empty() {
         return Err(Error::validation(
             "RoleArn must be specified when a Task state is tested and a mock is not specified.",
         ));

@@ -406,7 +406,21 @@ impl Run<'_> {
             items
         } else {
             let path = self.state["ItemsPath"].as_str().unwrap_or("$");
-            self.find(&scope, path).ok_or(Trouble::Broken)?
+            let mut found = &input;
+            for name in path.split('.').skip(1) {
+                found = match (found.get(name), &input) {
+                    (Some(found), _) => found,
+                    (None, Value::Object(_) | Value::Array(_)) => {
+                        let text = format!("Unable to apply step \"{name}\" to input {input}");
+                        return Err(conflict(text));
+                    }
+                    (None, _) => {
+                        let text = format!("Unable to apply ReferencePath {path} to input {input}");
+                        return Err(conflict(text));
+                    }
+                };
+            }
+            found.clone()
         };
         let Some(items) = items.as_array() else {
             self.object_items(&items);
@@ -556,9 +570,14 @@ impl Run<'_> {
                 *place = json!({});
             }
             let Value::Object(members) = place else {
-                let last = names.last().copied().unwrap_or_default();
-                let text = format!("Unable to apply step \"{last}\" to input {}", self.input);
-                return Err(self.located("States.ResultPathMatchFailure", &text));
+                let input = self.input;
+                let text = match input {
+                    Value::Object(_) | Value::Array(_) => {
+                        format!("Unable to apply step \"{name}\" to input {input}")
+                    }
+                    _ => format!("Unable to apply ReferencePath {path} to input {input}"),
+                };
+                return Err(conflict(text));
             };
             place = members.entry(*name).or_insert(Value::Null);
         }
@@ -644,6 +663,9 @@ impl Run<'_> {
 
     fn path_or_call(&self, written: &str, scope: &Scope) -> Result<Value, Trouble> {
         let Some((function, arguments)) = written.split_once('(') else {
+            if written == "$" && scope.input.is_null() {
+                return Err(Trouble::Broken);
+            }
             return self.find(scope, written).ok_or(Trouble::Broken);
         };
         let mut values = Vec::new();
@@ -748,6 +770,11 @@ impl Run<'_> {
         );
         Trouble::Failed(failed(error, Some(cause)))
     }
+}
+
+/// A reference path that leads nowhere. Its text does not say in which state.
+fn conflict(text: String) -> Trouble {
+    Trouble::Failed(failed("States.ReferencePathConflict", Some(text)))
 }
 
 fn members(object: Value) -> Vec<(String, Value)> {
