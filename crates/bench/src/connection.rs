@@ -12,13 +12,22 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use stepwell_sdk::client::{Credentials, Signer};
 
-use crate::server::KEY;
-
 /// An answer later than this is none.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Which server is asked, and whose keys sign.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    /// `HOST:PORT`.
+    pub address: String,
+    pub credentials: Credentials,
+    /// What comes with keys that end.
+    pub session_token: Option<String>,
+}
+
 pub(crate) struct Connection {
     address: String,
+    session_token: Option<String>,
     sender: Option<SendRequest<Full<Bytes>>>,
     signer: Signer,
     /// A second, and how SigV4 writes it.
@@ -26,10 +35,11 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// `address` is `HOST:PORT`. It is connected to with the first request.
-    pub fn new(address: &str) -> Connection {
-        let signer = Signer::new(Credentials::new(KEY, KEY), "us-east-1", "states");
-        Connection { address: address.to_owned(), sender: None, signer, stamp: Default::default() }
+    /// The server is connected to with the first request.
+    pub fn new(target: &Target) -> Connection {
+        let Target { address, credentials, session_token } = target.clone();
+        let signer = Signer::new(credentials, "us-east-1", "states");
+        Connection { address, session_token, sender: None, signer, stamp: Default::default() }
     }
 
     /// Calls an operation of Step Functions; the answer's status and body.
@@ -75,13 +85,18 @@ impl Connection {
             self.stamp = (now, time.strftime("%Y%m%dT%H%M%SZ").to_string());
         }
         let date = &self.stamp.1;
-        let headers = [
+        let operation = format!("AWSStepFunctions.{operation}");
+        let token = self.session_token.as_deref().map(|token| ("x-amz-security-token", token));
+        let headers: Vec<(String, String)> = [
             ("content-type", "application/x-amz-json-1.0"),
             ("host", &self.address),
             ("x-amz-date", date),
-            ("x-amz-target", &format!("AWSStepFunctions.{operation}")),
         ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        .into_iter()
+        .chain(token)
+        .chain([("x-amz-target", operation.as_str())])
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
         let authorization = self.signer.authorization("POST", "/", &headers, &body, date);
         let mut request = Request::post("/").header("authorization", authorization);
         for (name, value) in headers {

@@ -18,7 +18,7 @@ pub mod scenarios;
 mod server;
 
 pub use scenarios::{SCENARIOS, Scenario, run};
-pub use server::{Given, Server};
+pub use server::{Given, Keys, Server};
 
 use std::path::PathBuf;
 

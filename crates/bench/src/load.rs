@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::future::join_all;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Target};
 use crate::latency::Latencies;
 
 /// How long a loop goes on.
@@ -50,7 +50,7 @@ const ERRORS_MAX: u32 = 100;
 
 /// Calls `operation` with the bodies that `body` makes of numbers from 0.
 pub(crate) async fn closed_loop(
-    address: &str,
+    target: &Target,
     clients: usize,
     until: Until,
     operation: &'static str,
@@ -63,7 +63,7 @@ pub(crate) async fn closed_loop(
         Until::Count(count) => (None, count),
     };
     let client = || {
-        let (shared, mut connection) = (shared.clone(), Connection::new(address));
+        let (shared, mut connection) = (shared.clone(), Connection::new(target));
         tokio::spawn(async move {
             let (next, body) = &*shared;
             let (mut loaded, mut refused) = (Loaded::default(), 0);

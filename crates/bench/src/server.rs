@@ -1,5 +1,6 @@
 //! The server that is measured: one of our own, started and killed as a scenario wants, or a given one.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use stepwell_sdk::Client;
 use stepwell_sdk::client::Credentials;
 
 use crate::Options;
-use crate::connection::Connection;
+use crate::connection::{Connection, Target};
 use crate::process::{self, Usage};
 
 /// A server that runs already.
@@ -22,11 +23,33 @@ pub struct Given {
     pub address: String,
     /// Its process, for CPU time and memory.
     pub process: Option<u32>,
+    /// Whose keys sign; without them keys of our own, which a server that verifies signatures does not know.
+    pub keys: Option<Keys>,
+}
+
+/// An access key.
+#[derive(Clone)]
+pub struct Keys {
+    /// Its id.
+    pub id: String,
+    /// Its secret.
+    pub secret: String,
+    /// What comes with keys that end.
+    pub session_token: Option<String>,
+}
+
+/// Shows the key's id only.
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// A server that answers. One of our own ends with this.
 pub struct Server {
-    address: String,
+    target: Target,
+    /// The ARN of the state machines' role.
+    role: String,
     process: Option<u32>,
     own: Option<Own>,
 }
@@ -39,16 +62,28 @@ struct Own {
 }
 
 /// The access key's id and secret.
-pub(crate) const KEY: &str = "bench";
+const KEY: &str = "bench";
 /// The state machines' role.
-pub(crate) const ROLE: &str = "bench";
+const ROLE: &str = "bench";
+/// The account of whoever has no keys of their own.
+const ACCOUNT: &str = "000000000000";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Server {
     /// The given server; else one of our own on a new data folder.
     pub async fn of(options: &Options) -> anyhow::Result<Server> {
-        if let Some(Given { address, process }) = options.given.clone() {
-            return Ok(Server { address, process, own: None });
+        if let Some(Given { address, process, keys }) = options.given.clone() {
+            let target = match &keys {
+                Some(keys) => Target::signed_by(address, keys),
+                None => Target::own(address),
+            };
+            let mut server = Server { target, role: role_of(ACCOUNT), process, own: None };
+            if keys.is_some() {
+                let account = server.account().await?;
+                server.role = role_of(&account);
+                server.make_role().await?;
+            }
+            return Ok(server);
         }
         let data = tempfile::Builder::new().prefix("server-").tempdir_in(&options.folder)?.keep();
         let address = free_address()?;
@@ -56,7 +91,8 @@ impl Server {
         let process = Some(child.id());
         let (program, iam) = (options.program.clone(), options.iam.clone());
         let own = Some(Own { program, iam, data, child });
-        let server = Server { address, process, own };
+        let target = Target::own(address);
+        let server = Server { target, role: role_of(ACCOUNT), process, own };
         server.answers().await?;
         server.make_role().await?;
         Ok(server)
@@ -74,7 +110,13 @@ impl Server {
             }],
         });
         let role = json!({ "RoleName": ROLE, "AssumeRolePolicyDocument": trust.to_string() });
-        client.call("iam", "CreateRole", role).await?;
+        match client.call("iam", "CreateRole", role).await {
+            // An earlier run against the same server made it.
+            Err(stepwell_sdk::Error::Service(refusal)) if refusal.code == "EntityAlreadyExists" => {
+                return Ok(());
+            }
+            made => made.with_context(|| format!("cannot make the role `{ROLE}`"))?,
+        };
         let policy = "arn:aws:iam::aws:policy/AdministratorAccess";
         let attached = json!({ "RoleName": ROLE, "PolicyArn": policy });
         client.call("iam", "AttachRolePolicy", attached).await?;
@@ -84,19 +126,30 @@ impl Server {
     /// A client for what a scenario needs beside its load.
     pub(crate) fn client(&self) -> anyhow::Result<Client> {
         Ok(Client::builder()
-            .endpoint(format!("http://{}", self.address))
+            .endpoint(format!("http://{}", self.target.address))
             .region("us-east-1")
-            .credentials(Credentials::new(KEY, KEY))
+            .credentials(self.target.credentials.clone())
             .build()?)
     }
 
-    /// `HOST:PORT`.
-    pub(crate) fn address(&self) -> &str {
-        &self.address
+    /// The account of whoever signs.
+    async fn account(&self) -> anyhow::Result<String> {
+        let told = self.client()?.call("sts", "GetCallerIdentity", json!({})).await?;
+        Ok(told["Account"].as_str().context("GetCallerIdentity told no account")?.to_owned())
+    }
+
+    /// Where it is, and whose keys sign.
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The ARN of the role of the state machines that are made.
+    pub(crate) fn role(&self) -> &str {
+        &self.role
     }
 
     pub(crate) fn connection(&self) -> Connection {
-        Connection::new(&self.address)
+        Connection::new(&self.target)
     }
 
     /// What its processes have used; none when they are not known.
@@ -133,7 +186,7 @@ impl Server {
             .as_mut()
             .context("only a server that was started here can be started again")?;
         let started = Instant::now();
-        own.child = spawn(&own.program, &own.data, &self.address, own.iam.as_deref())?;
+        own.child = spawn(&own.program, &own.data, &self.target.address, own.iam.as_deref())?;
         self.process = Some(own.child.id());
         self.answers().await?;
         Ok(started.elapsed())
@@ -152,6 +205,27 @@ impl Server {
             }
         }
     }
+}
+
+impl Target {
+    /// A server that was started here.
+    pub(crate) fn own(address: String) -> Target {
+        Target { address, credentials: Credentials::new(KEY, KEY), session_token: None }
+    }
+
+    fn signed_by(address: String, keys: &Keys) -> Target {
+        let credentials = Credentials::new(&keys.id, &keys.secret);
+        let session_token = keys.session_token.clone();
+        let credentials = match &session_token {
+            Some(token) => credentials.session_token(token),
+            None => credentials,
+        };
+        Target { address, credentials, session_token }
+    }
+}
+
+fn role_of(account: &str) -> String {
+    format!("arn:aws:iam::{account}:role/{ROLE}")
 }
 
 impl Drop for Server {

@@ -130,6 +130,7 @@ fn main() -> ExitCode {
     // The allocator asks for huge pages, which would be mostly empty: 18 MiB of a server that does nothing.
     #[cfg(target_os = "linux")]
     let _ = nix::sys::prctl::set_thp_disable(true);
+    end_quietly_without_a_reader();
     let result = match Cli::parse().command {
         Command::Serve(flags) => commands::serve::run(&flags),
         Command::Env(flags) => commands::env::run(&flags),
@@ -163,4 +164,16 @@ fn main() -> ExitCode {
         }
         ExitCode::from(2)
     })
+}
+
+/// A reader that has seen enough (`stepwell list | head`) is no error: `println!` would tell of a panic.
+fn end_quietly_without_a_reader() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let text = panic.payload().downcast_ref::<String>().map_or("", String::as_str);
+        if text.starts_with("failed printing to stdout") && text.contains("Broken pipe") {
+            std::process::exit(0);
+        }
+        usual(panic);
+    }));
 }

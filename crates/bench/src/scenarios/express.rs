@@ -14,14 +14,11 @@ pub(super) async fn measure(options: &Options) -> anyhow::Result<Value> {
     let (run, input) = (unique(), json!({"n": 7, "s": "a"}));
     let before = server.usage();
     let until = options.count.map_or(Until::Seconds(options.seconds), Until::Count);
-    let mut loaded = closed_loop(
-        server.address(),
-        options.clients,
-        until,
-        "StartSyncExecution",
-        move |number| start(&arn, &format!("{run}-{number}"), &input),
-    )
-    .await;
+    let mut loaded =
+        closed_loop(server.target(), options.clients, until, "StartSyncExecution", move |number| {
+            start(&arn, &format!("{run}-{number}"), &input)
+        })
+        .await;
     let cpu =
         before.zip(server.usage()).map(|(before, after)| after.cpu_seconds - before.cpu_seconds);
     let mut wrong = 0;

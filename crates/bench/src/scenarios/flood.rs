@@ -55,7 +55,7 @@ pub(super) async fn flood(
     let (run, machine, input) = (unique(), arn.to_owned(), json!({"n": 0, "s": "a"}));
     let before = server.usage();
     let started = Instant::now();
-    let loaded = closed_loop(server.address(), clients, until, "StartExecution", move |number| {
+    let loaded = closed_loop(server.target(), clients, until, "StartExecution", move |number| {
         start(&machine, &format!("{run}-{number}"), &input)
     })
     .await;

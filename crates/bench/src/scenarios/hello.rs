@@ -11,10 +11,11 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 
 use super::{round, start};
+use crate::Options;
+use crate::connection::{Connection, Target};
 use crate::load::{Until, closed_loop};
 use crate::process;
 use crate::server::free_address;
-use crate::{Options, connection::Connection};
 
 const ANSWER: &[u8] = br#"{"executionArn":"arn:aws:states:us-east-1:000000000000:execution:hello:00000000-0000-0000-0000-000000000000","startDate":1795000000.123}"#;
 
@@ -66,12 +67,13 @@ async fn loaded(
     clients: usize,
     seconds: f64,
 ) -> anyhow::Result<Value> {
-    while Connection::new(address).call("StartExecution", "{}").await.is_err() {
+    let target = Target::own(address.to_owned());
+    while Connection::new(&target).call("StartExecution", "{}").await.is_err() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     let before = process::usage(process).unwrap_or_default().cpu_seconds;
     let mut loaded =
-        closed_loop(address, clients, Until::Seconds(seconds), "StartExecution", |number| {
+        closed_loop(&target, clients, Until::Seconds(seconds), "StartExecution", |number| {
             start(
                 "arn:aws:states:us-east-1:000000000000:stateMachine:hello",
                 &number.to_string(),

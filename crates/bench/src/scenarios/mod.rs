@@ -17,7 +17,6 @@ use std::pin::Pin;
 use serde_json::{Value, json};
 
 use crate::machines::chain;
-use crate::server::ROLE;
 use crate::{Options, Server};
 
 /// One thing to measure.
@@ -90,7 +89,7 @@ async fn create(
     let request = json!({
         "name": format!("bench-{name}-{}", unique()),
         "definition": definition.to_string(),
-        "roleArn": format!("arn:aws:iam::000000000000:role/{ROLE}"),
+        "roleArn": server.role(),
         "type": kind,
     });
     let made = server.connection().ask("CreateStateMachine", &request).await?;

@@ -17,7 +17,7 @@ pub(super) async fn measure(options: &Options) -> anyhow::Result<Value> {
     let (run, machine, input) = (unique(), arn.clone(), json!({"n": 0}));
     let until = Until::Count(options.count.unwrap_or(EXECUTIONS));
     let loaded =
-        closed_loop(server.address(), options.clients, until, "StartExecution", move |number| {
+        closed_loop(server.target(), options.clients, until, "StartExecution", move |number| {
             start(&machine, &format!("{run}-{number}"), &input)
         })
         .await;

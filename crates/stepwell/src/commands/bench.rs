@@ -17,7 +17,8 @@ pub struct Flags {
     /// Show what can be measured
     #[arg(long)]
     list: bool,
-    /// A server that runs already [default: one is started for each scenario, on a folder of its own]
+    /// A server that runs already [default: one is started for each scenario, on a folder of its own];
+    /// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN sign, if they are set
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
     /// The process of that server, for CPU time and memory
@@ -84,13 +85,23 @@ pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// Those of the environment, as AWS's clients take them.
+fn keys() -> Option<bench::Keys> {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    Some(bench::Keys {
+        id: variable("AWS_ACCESS_KEY_ID")?,
+        secret: variable("AWS_SECRET_ACCESS_KEY")?,
+        session_token: variable("AWS_SESSION_TOKEN"),
+    })
+}
+
 fn options(flags: &Flags) -> anyhow::Result<bench::Options> {
     let given = flags.endpoint.as_ref().map(|endpoint| {
         let address = endpoint
             .strip_prefix("http://")
             .with_context(|| format!("the endpoint `{endpoint}` does not begin with http://"))?;
         let address = address.trim_end_matches('/').to_owned();
-        anyhow::Ok(bench::Given { address, process: flags.pid })
+        anyhow::Ok(bench::Given { address, process: flags.pid, keys: keys() })
     });
     Ok(bench::Options {
         clients: flags.clients,

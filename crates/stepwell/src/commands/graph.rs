@@ -44,7 +44,9 @@ pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
         None => "text",
     };
     let path = Path::new(&flags.what);
-    let drawn = if !flags.what.starts_with("arn:") && path.exists() {
+    // No state machine's name has a slash, and few end like a file's.
+    let is_file = flags.what.contains('/') || flags.what.ends_with(".json");
+    let drawn = if !flags.what.starts_with("arn:") && (is_file || path.exists()) {
         of_file(path, format, flags.theme)?
     } else {
         block_on(of_server(flags, format))?

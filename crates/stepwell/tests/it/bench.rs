@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::server::{Server, run};
+use super::server::{Server, run, stepwell, told};
 
 fn bench(words: &[&str]) -> Vec<Value> {
     let folder = tempfile::tempdir().unwrap();
@@ -65,6 +65,10 @@ fn a_running_server_is_asked_where_it_is() {
     assert_eq!(lines[2]["statuses"], json!({"SUCCEEDED": 3}));
     assert!(lines[2]["soonest_late_ms"].as_f64() >= Some(0.0), "{}", lines[2]);
 
+    // The role of its state machines is made where keys of somebody's are told.
+    let (status, output, error) = signed(&target, "someone");
+    assert_eq!(status, 0, "{output}{error}");
+
     let (status, output, _) = run(&["bench", "s7-start"]);
     assert_eq!(status, 1);
     assert!(output.contains("needs a server"), "{output}");
@@ -72,4 +76,31 @@ fn a_running_server_is_asked_where_it_is() {
     assert_eq!(status, 1);
     assert!(output.contains("s2-closed"), "{output}");
     assert!(run(&["bench", "--list"]).1.contains("ten states with JSONata"));
+}
+
+/// Two executions at a server, with this access key in the environment.
+fn signed(target: &str, key: &str) -> (i32, String, String) {
+    let mut command = stepwell(&["bench", "s1", "--count", "2", "--endpoint", target]);
+    command.env("AWS_ACCESS_KEY_ID", key).env("AWS_SECRET_ACCESS_KEY", "a-secret-of-that-key");
+    told(command.output().unwrap())
+}
+
+#[test]
+fn a_server_that_verifies_signatures_is_asked_with_the_environments_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = [
+        ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "a-secret-of-that-key"),
+    ];
+    let server = Server::start_with(&folder.path().join("data"), &["--iam", "enforce"], &key);
+    // The second run finds the role there.
+    for _ in 0..2 {
+        let (status, output, error) = signed(&server.url, key[0].1);
+        assert_eq!(status, 0, "{output}{error}");
+        let line: Value = serde_json::from_str(&output).unwrap();
+        assert_eq!((&line["executions"], &line["errors"]), (&json!(2), &json!({})), "{line}");
+    }
+    let (status, output, _) = signed(&server.url, "AKIAIOSFODNN7UNKNOWN");
+    assert_eq!(status, 1);
+    assert!(output.contains("InvalidClientTokenId"), "{output}");
 }

@@ -289,3 +289,21 @@ fn until_ended(server: &Server, execution: &str) -> Value {
     }
     panic!("`{execution}` does not end");
 }
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let mut command = stepwell(&["bench", "--list"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let (status, _, error) = told(command.stdout(writer).output().unwrap());
+    assert_eq!((status, error.as_str()), (0, ""));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_not_looked_for_on_a_server() {
+    for file in ["nowhere.asl.json", "some/where"] {
+        let (status, _, error) = run(&["graph", file]);
+        assert_eq!(status, 2);
+        assert!(error.contains(&format!("cannot read `{file}`")), "{error}");
+    }
+}

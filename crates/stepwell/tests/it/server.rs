@@ -38,11 +38,17 @@ pub struct Server {
 impl Server {
     /// Starts one on this data folder, with more flags.
     pub fn start(data: &Path, flags: &[&str]) -> Server {
+        Server::start_with(data, flags, &[])
+    }
+
+    /// Starts one with variables in its environment.
+    pub fn start_with(data: &Path, flags: &[&str], variables: &[(&str, &str)]) -> Server {
         let mut command = stepwell(&["serve", "--log-format", "json"]);
         if !flags.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
         }
         command.arg("--data").arg(data).args(flags).stderr(Stdio::piped());
+        command.envs(variables.iter().copied());
         let mut process = command.spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let url = lines.by_ref().find_map(|line| {
