@@ -45,6 +45,9 @@ use crate::{Caller, Context, Error, Input, Origin};
 pub use answer::with_sdk_metadata;
 pub use failed::Failed;
 pub(crate) use http_exchange::Exchange;
+#[cfg(test)]
+pub(crate) use job_services::jobs_of_services;
+pub(crate) use job_services::service_and_operation;
 pub use mocks::Mocks;
 pub use submission::{Awaiting, begin, finish};
 

@@ -37,11 +37,34 @@ const FOLLOWED: &[Followed] = &[
     followed("sagemaker", "CreateTransformJob", &["DescribeTransformJob", LIST_TAGS], &["StopTransformJob"], ""),
     followed("sagemaker", "CreateProcessingJob", &["DescribeProcessingJob", LIST_TAGS], &["StopProcessingJob"], ""),
     followed("sagemaker", "CreateHyperParameterTuningJob", &["DescribeHyperParameterTuningJob", LIST_TAGS], &["StopHyperParameterTuningJob"], ""),
+    // Services elsewhere: what is asked of them here, and what AWS's documentation has beside it.
     followed("ecs", "RunTask", &["DescribeTasks"], &["StopTask"], "*"),
     followed("batch", "SubmitJob", &["DescribeJobs"], &["TerminateJob"], "*"),
     followed("glue", "StartJobRun", &["GetJobRun", "GetJobRuns"], &["BatchStopJobRun"], "*"),
+    followed("databrew", "StartJobRun", &["DescribeJobRun", "ListJobRuns"], &["StopJobRun"], "*"),
     followed("codebuild", "StartBuild", &["BatchGetBuilds"], &["StopBuild"], ""),
-    followed("athena", "StartQueryExecution", &["GetQueryExecution"], &["StopQueryExecution"], "*"),
+    followed("codebuild", "StartBuildBatch", &["BatchGetBuildBatches"], &["StopBuildBatch"], ""),
+    followed("codebuild", "RetryBuildBatch", &["BatchGetBuildBatches"], &["StopBuildBatch"], ""),
+    followed("athena", "StartQueryExecution", &["GetDataCatalog", "GetQueryExecution"], &["StopQueryExecution"], "*"),
+    followed("eks", "CreateCluster", &["DescribeCluster"], &["DeleteCluster"], "*"),
+    followed("eks", "DeleteCluster", &["DescribeCluster"], &[], ""),
+    followed("eks", "CreateNodegroup", &["DescribeNodegroup"], &["DeleteNodegroup"], "*"),
+    followed("eks", "DeleteNodegroup", &["DescribeNodegroup"], &[], ""),
+    followed("eks", "CreateFargateProfile", &["DescribeFargateProfile"], &["DeleteFargateProfile"], "*"),
+    followed("eks", "DeleteFargateProfile", &["DescribeFargateProfile"], &[], ""),
+    followed("emr", "RunJobFlow", &["DescribeCluster"], &["TerminateJobFlows"], "*"),
+    followed("emr", "TerminateJobFlows", &["DescribeCluster"], &[], ""),
+    followed("emr", "AddJobFlowSteps", &["DescribeStep"], &["CancelSteps"], ""),
+    followed("emr-containers", "StartJobRun", &["DescribeJobRun"], &["CancelJobRun"], "*"),
+    followed("emr-containers", "DeleteVirtualCluster", &["DescribeVirtualCluster"], &[], ""),
+    followed("emr-serverless", "CreateApplication", &["GetApplication"], &["DeleteApplication"], "*"),
+    followed("emr-serverless", "StartApplication", &["GetApplication"], &["StopApplication"], ""),
+    followed("emr-serverless", "StopApplication", &["GetApplication"], &[], ""),
+    followed("emr-serverless", "DeleteApplication", &["GetApplication"], &[], ""),
+    followed("emr-serverless", "StartJobRun", &["GetJobRun"], &["CancelJobRun"], "*"),
+    followed("emr-serverless", "CancelJobRun", &["GetJobRun"], &[], ""),
+    followed("mediaconvert", "CreateJob", &["GetJob"], &["CancelJob"], "*"),
+    followed("bedrock", "CreateModelCustomizationJob", &["GetModelCustomizationJob"], &["StopModelCustomizationJob"], "*"),
 ];
 
 /// The tag that Step Functions puts on jobs is read again: with adding it, it is only told of.
@@ -79,4 +102,21 @@ pub(super) fn needed(
         ..Need::new(format!("{prefix}:{operation}"), resource.as_str())
     };
     followed.follows.iter().map(need).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::integrations::jobs_of_services;
+
+    #[test]
+    fn every_job_elsewhere_is_followed_as_it_is_asked_for() {
+        for job in jobs_of_services() {
+            let known = of(job.service, &job.operation);
+            let known = known.unwrap_or_else(|| panic!("{}:{}", job.service, job.operation));
+            assert!(known.follows.contains(&&*job.follows), "{}:{}", job.service, job.follows);
+            let ended = job.ends.is_none_or(|ends| known.ends.contains(&&*ends));
+            assert!(ended, "{}:{}", job.service, job.operation);
+        }
+    }
 }

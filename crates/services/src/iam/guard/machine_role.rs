@@ -28,6 +28,14 @@ const RULES: &[(&str, &str)] = &[
     (":batch:submitJob.sync", "StepFunctionsGetEventsForBatchJobsRule"),
     (":states:startExecution.sync", "StepFunctionsGetEventsForStepFunctionsExecutionRule"),
     (":codebuild:startBuild.sync", "StepFunctionsGetEventForCodeBuildStartBuildRule"),
+    (":codebuild:startBuildBatch.sync", "StepFunctionsGetEventForCodeBuildStartBuildBatchRule"),
+    (":emr-serverless:createApplication.sync", "StepFunctionsGetEventsForEMRServerlessApplicationRule"),
+    (":emr-serverless:startApplication.sync", "StepFunctionsGetEventsForEMRServerlessApplicationRule"),
+    (":emr-serverless:stopApplication.sync", "StepFunctionsGetEventsForEMRServerlessApplicationRule"),
+    (":emr-serverless:deleteApplication.sync", "StepFunctionsGetEventsForEMRServerlessApplicationRule"),
+    (":emr-serverless:startJobRun.sync", "StepFunctionsGetEventsForEMRServerlessJobRule"),
+    (":emr-serverless:cancelJobRun.sync", "StepFunctionsGetEventsForEMRServerlessJobRule"),
+    (":mediaconvert:createJob.sync", "StepFunctionsGetEventsForMediaConvertJobRule"),
 ];
 
 /// The managed rule that a task's resource needs.

@@ -117,6 +117,7 @@ const RULES: &[Rule] = &[
     rule("sagemaker", "CreateEndpoint", "", "endpoint-config/{EndpointConfigName}"),
     rule("sagemaker", "UpdateEndpoint", "", "endpoint/{EndpointName}"),
     rule("sagemaker", "UpdateEndpoint", "", "endpoint-config/{EndpointConfigName}"),
+    rule("sagemaker", "UpdateEndpointWeightsAndCapacities", "", "endpoint/{EndpointName}"),
     rule("sagemaker", "DescribeEndpoint", "", "endpoint/{EndpointName}"),
     rule("sagemaker", "DeleteEndpoint", "", "endpoint/{EndpointName}"),
     rule("sagemaker-runtime", "InvokeEndpoint", "", "endpoint/{EndpointName}"),
@@ -143,6 +144,7 @@ const RULES: &[Rule] = &[
     rule("s3", "GetObjectAcl", "", OBJECT),
     rule("s3", "ListBuckets", "s3:ListAllMyBuckets", ":s3:::*"),
     rule("s3", "HeadBucket", "s3:ListBucket", BUCKET),
+    rule("s3", "ListObjectVersions", "s3:ListBucketVersions", BUCKET),
     rule("s3", "ListObjects", "s3:ListBucket", BUCKET),
     rule("s3", "ListObjectsV2", "s3:ListBucket", BUCKET),
     rule("s3", "ListMultipartUploads", "s3:ListBucketMultipartUploads", BUCKET),
@@ -163,6 +165,9 @@ const RULES: &[Rule] = &[
     rule("logs", "DescribeLogGroups", "", "log-group::log-stream:"),
     rule("logs", "PutRetentionPolicy", "", LOG_GROUP),
     rule("logs", "DeleteRetentionPolicy", "", LOG_GROUP),
+    rule("logs", "TagLogGroup", "", LOG_GROUP),
+    rule("logs", "UntagLogGroup", "", LOG_GROUP),
+    rule("logs", "ListTagsLogGroup", "", LOG_GROUP),
     rule("logs", "CreateLogStream", "", LOG_GROUP),
     rule("logs", "DescribeLogStreams", "", LOG_GROUP),
     rule("logs", "FilterLogEvents", "", LOG_GROUP),
@@ -217,12 +222,26 @@ const PASSES: &[(&str, &str, &str, &str)] = &[
     ("sagemaker", "CreateEndpointConfig", "ExecutionRoleArn", "sagemaker.amazonaws.com"),
     ("sagemaker", "CreateHyperParameterTuningJob", "TrainingJobDefinition.RoleArn", "sagemaker.amazonaws.com"),
     ("lambda", "CreateFunction", "Role", "lambda.amazonaws.com"),
+    ("ecs", "RunTask", "overrides.executionRoleArn", "ecs-tasks.amazonaws.com"),
+    ("ecs", "RunTask", "overrides.taskRoleArn", "ecs-tasks.amazonaws.com"),
+    ("codebuild", "StartBuild", "serviceRoleOverride", "codebuild.amazonaws.com"),
+    ("codebuild", "StartBuildBatch", "serviceRoleOverride", "codebuild.amazonaws.com"),
+    ("eks", "CreateCluster", "roleArn", "eks.amazonaws.com"),
+    ("eks", "CreateNodegroup", "nodeRole", "eks.amazonaws.com"),
+    ("eks", "CreateFargateProfile", "podExecutionRoleArn", "eks-fargate-pods.amazonaws.com"),
+    // EMR takes roles by name. The other one is an instance profile's, of the same name as a rule.
+    ("emr", "RunJobFlow", "ServiceRole", "elasticmapreduce.amazonaws.com"),
+    ("emr", "RunJobFlow", "JobFlowRole", "ec2.amazonaws.com"),
+    ("emr-serverless", "StartJobRun", "executionRoleArn", "emr-serverless.amazonaws.com"),
+    ("mediaconvert", "CreateJob", "Role", "mediaconvert.amazonaws.com"),
+    ("bedrock", "CreateModelCustomizationJob", "roleArn", "bedrock.amazonaws.com"),
 ];
 
 /// The prefix of a service's actions.
 fn prefix(service: &str) -> &str {
     match service {
         "stepfunctions" => "states",
+        "emr" => "elasticmapreduce",
         "sagemaker-runtime" | "sagemaker-featurestore-runtime" | "sagemaker-metrics" => "sagemaker",
         other => other,
     }
@@ -276,6 +295,14 @@ pub fn needed(service: &str, operation: &str, caller: &Caller, members: &Value) 
     {
         for role in texts(members, member) {
             let keys = vec![(PASSED_TO.to_owned(), vec![(*to).to_owned()])];
+            let role = match service {
+                "emr" if !role.contains(':') => format!(
+                    "arn:{}:iam::{}:role/{role}",
+                    arn::partition(&caller.region),
+                    caller.account
+                ),
+                _ => role,
+            };
             needs.push(Need { keys, ..Need::new("iam:PassRole", role) });
         }
     }

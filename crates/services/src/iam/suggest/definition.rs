@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::History;
+use crate::integrations;
 
 /// What a state asks for.
 pub(super) enum Asked {
@@ -109,10 +110,16 @@ fn task(state: &Value) -> Option<Asked> {
             connection: connection.iter().find_map(|name| known(&members[*name]["ConnectionArn"])),
         }));
     }
-    let service = match service.strip_prefix("aws-sdk:") {
-        Some(name) => models::identify::by_task_name(name).map_or(name, |entry| entry.name),
-        None if service == "states" => "stepfunctions",
-        None => service,
+    let (service, action) = match service.strip_prefix("aws-sdk:") {
+        Some(name) => {
+            (models::identify::by_task_name(name).map_or(name, |entry| entry.name), action)
+        }
+        None if service == "states" => ("stepfunctions", action),
+        // They speak to a cluster, whose own rules say who may do what.
+        None if (service, action) == ("eks", "call") || (service, action) == ("eks", "runJob") => {
+            return None;
+        }
+        None => integrations::service_and_operation(service, action),
     };
     let mut letters = action.chars();
     let first = letters.next()?.to_ascii_uppercase();

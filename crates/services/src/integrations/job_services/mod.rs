@@ -44,6 +44,15 @@ pub(super) fn name(resource: &str) -> &str {
     ALL.iter().find(|known| known.service == resource).map_or(resource, |known| known.model)
 }
 
+/// botocore's name of a service that a resource names, and the operation that an action is.
+pub(crate) fn service_and_operation<'a>(service: &'a str, action: &'a str) -> (&'a str, &'a str) {
+    let Some(known) = ALL.iter().find(|known| known.service == service) else {
+        return (service, action);
+    };
+    let renamed = known.renamed.iter().find(|renamed| renamed.action == action);
+    (known.model, renamed.map_or(action, |renamed| renamed.operation))
+}
+
 /// One service.
 pub struct JobService {
     /// In a resource.
@@ -243,6 +252,30 @@ impl Renamed {
         }
         answer
     }
+}
+
+/// What a role must be allowed for a job: operations by their names in the model.
+#[cfg(test)]
+pub(crate) struct Operations {
+    pub service: &'static str,
+    pub operation: String,
+    pub follows: String,
+    pub ends: Option<String>,
+}
+
+/// Every job of every service.
+#[cfg(test)]
+pub(crate) fn jobs_of_services() -> Vec<Operations> {
+    let named = |service: &JobService, name: &str| {
+        service.action(name).expect("tested below").operation.name.to_string()
+    };
+    let of = |service: &'static JobService, job: &Job| Operations {
+        service: service.model,
+        operation: named(service, service_and_operation(service.service, job.begin).1),
+        follows: named(service, job.describe),
+        ends: job.stop.map(|stop| named(service, stop)),
+    };
+    ALL.iter().flat_map(|service| service.jobs.iter().map(move |job| of(service, job))).collect()
 }
 
 #[cfg(test)]
