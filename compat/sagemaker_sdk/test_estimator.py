@@ -98,7 +98,8 @@ def test_attach(session, fitted, capsys):
 
 
 def test_metrics(session, fitted):
-    frame = TrainingJobAnalytics(name_of(fitted), ["train:rmse", "validation:rmse"], sagemaker_session=session).dataframe()
+    # Which metrics there are it reads from the job's description.
+    frame = TrainingJobAnalytics(name_of(fitted), sagemaker_session=session).dataframe()
     assert set(frame["metric_name"]) == {"train:rmse", "validation:rmse"}
     told = {metric["MetricName"]: metric["Value"]
             for metric in boto3.client("sagemaker").describe_training_job(TrainingJobName=name_of(fitted))["FinalMetricDataList"]}
@@ -152,6 +153,41 @@ def test_deploy_predict_update_and_delete(session, data, dataset, fitted):
     predictor.delete_endpoint()
     with pytest.raises(client.exceptions.ClientError, match="Could not find endpoint"):
         client.describe_endpoint(EndpointName=endpoint)
+
+
+def test_traffic_is_shared_anew(session, fitted, dataset):
+    client, runtime = boto3.client("sagemaker"), boto3.client("sagemaker-runtime")
+    name = f"shared-{uuid.uuid4().hex[:8]}"
+    session.create_model(name, fitted.role, {"Image": fitted.image_uri if not V1 else fitted.image_name,
+                                             "ModelDataUrl": fitted.model_data})
+    variant = {"ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    client.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[
+        {**variant, "VariantName": "old", "InitialVariantWeight": 1},
+        {**variant, "VariantName": "new", "InitialVariantWeight": 0}])
+    client.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    client.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1})
+    row = ",".join(map(str, dataset[1][0][1:]))
+
+    def who_answers():
+        answers = [runtime.invoke_endpoint(EndpointName=name, Body=row, ContentType="text/csv") for _ in range(4)]
+        return {answer["InvokedProductionVariant"] for answer in answers}
+
+    def share(**desired):
+        return client.update_endpoint_weights_and_capacities(
+            EndpointName=name, DesiredWeightsAndCapacities=[
+                {"VariantName": variant, "DesiredWeight": weight} for variant, weight in desired.items()])
+
+    assert who_answers() == {"old"}
+    assert share(old=0, new=3)["EndpointArn"].endswith(name)
+    client.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1})
+    assert who_answers() == {"new"}
+    variants = client.describe_endpoint(EndpointName=name)["ProductionVariants"]
+    assert [(one["VariantName"], one["DesiredWeight"]) for one in variants] == [("old", 0), ("new", 3)]
+    with pytest.raises(client.exceptions.ClientError, match='Could not find variant "newest"'):
+        share(newest=1)
+    with pytest.raises(client.exceptions.ClientError, match="weight greater than 0"):
+        share(new=0)
+    client.delete_endpoint(EndpointName=name)
 
 
 def test_json_answers(session, fitted, dataset):

@@ -158,7 +158,7 @@ async fn deployment(
     })
 }
 
-async fn existing(
+pub(super) async fn existing(
     context: &Context,
     caller: &Caller,
     name: &str,

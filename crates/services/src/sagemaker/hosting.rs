@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::endpoint::{Deployed, Deployment, Endpoint};
+use super::endpoint_config::Variant;
 use super::job_spec::{self, EndpointSpec, LISTENING};
 use super::resource;
 use super::runner::Runner;
@@ -95,8 +96,8 @@ pub struct Route {
 pub struct Server {
     /// The variant's name.
     pub variant: String,
-    /// Its share of the traffic.
-    pub weight: f64,
+    /// Its share of the traffic: the bits of a number, for it changes while requests are answered.
+    weight: AtomicU64,
     /// What requests must carry.
     pub secret: String,
     /// Its log stream.
@@ -107,6 +108,11 @@ pub struct Server {
 }
 
 impl Server {
+    /// Its share of the traffic.
+    pub fn weight(&self) -> f64 {
+        f64::from_bits(self.weight.load(Ordering::Relaxed))
+    }
+
     /// Where it listens; waits for a process that is being started again.
     pub async fn port(&self) -> Option<u16> {
         let wait = async {
@@ -147,16 +153,27 @@ impl Route {
         if let Some(variant) = variant {
             return self.servers.iter().find(|server| server.variant == variant);
         }
-        let mut rest = dice * self.servers.iter().map(|server| server.weight).sum::<f64>();
+        let weighed: Vec<_> = self.servers.iter().map(|server| (server, server.weight())).collect();
+        let mut rest = dice * weighed.iter().map(|(_, weight)| weight).sum::<f64>();
         let mut chosen = None;
-        for server in self.servers.iter().filter(|server| server.weight > 0.0) {
+        for (server, weight) in weighed.into_iter().filter(|(_, weight)| *weight > 0.0) {
             chosen = Some(server);
-            rest -= server.weight;
+            rest -= weight;
             if rest < 0.0 {
                 break;
             }
         }
         chosen
+    }
+
+    /// Shares the traffic as the deployment says.
+    fn weigh(&self, deployment: &Deployment) {
+        for deployed in &deployment.variants {
+            let Variant { name, weight, .. } = &deployed.variant;
+            for server in self.servers.iter().filter(|server| server.variant == *name) {
+                server.weight.store(weight.to_bits(), Ordering::Relaxed);
+            }
+        }
     }
 
     async fn drained(&self) {
@@ -223,7 +240,10 @@ pub(super) async fn drive(context: &Arc<Context>, key: &str) -> Result<(), Error
                     }
                 }
                 // It served before this server was started: that it cannot now will pass, or is told in the log.
-                Err(reason) if endpoint.status == "InService" && endpoint.pending.is_none() => {
+                Err(reason)
+                    if matches!(&*endpoint.status, "InService" | "Updating")
+                        && endpoint.pending.is_none() =>
+                {
                     tracing::error!(
                         endpoint = endpoint.name,
                         reason,
@@ -237,6 +257,14 @@ pub(super) async fn drive(context: &Arc<Context>, key: &str) -> Result<(), Error
                 }
                 Err(reason) => settle(context, key, wanted, Some(reason)).await?,
             }
+            continue;
+        }
+        if endpoint.status == "Updating" && endpoint.pending.is_none() {
+            // UpdateEndpointWeightsAndCapacities: the same processes, other shares.
+            if let Some(route) = runner.hosts.route(key) {
+                route.weigh(wanted);
+            }
+            settle(context, key, wanted, None).await?;
             continue;
         }
         tokio::select! {
@@ -354,7 +382,7 @@ async fn start_variant(
         .map_err(|error| format!("InternalServerError: {error}"))?;
     let server = Arc::new(Server {
         variant: deployed.variant.name.clone(),
-        weight: deployed.variant.weight,
+        weight: AtomicU64::new(deployed.variant.weight.to_bits()),
         secret,
         log_stream,
         port: AtomicU16::new(0),
@@ -484,7 +512,7 @@ mod tests {
         let server = |(variant, weight): &(&str, f64)| {
             Arc::new(Server {
                 variant: (*variant).to_owned(),
-                weight: *weight,
+                weight: AtomicU64::new(weight.to_bits()),
                 secret: String::new(),
                 log_stream: String::new(),
                 port: AtomicU16::new(1),

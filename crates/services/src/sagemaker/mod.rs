@@ -15,6 +15,7 @@ mod training_job;
 mod training_operations;
 mod transform;
 mod transform_job;
+mod weights;
 
 pub mod batch;
 pub mod job_spec;
@@ -52,6 +53,7 @@ pub static SERVICE: Service = Service {
         &endpoint::DESCRIBE,
         &endpoint::LIST,
         &endpoint::UPDATE,
+        &weights::UPDATE,
         &endpoint::DELETE,
         &tags::ADD,
         &tags::LIST,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use store::{Batch, Expect, StoreError};
 
 use super::resource::{self, ListRequest, Listed, Resource, seconds};
-use super::runner::Work;
+use super::runner::{Image, Work};
 use super::training_job::{Progress, TrainingJob};
 use super::{inputs, tags};
 use crate::integrations::{self, Awaiting};
@@ -30,7 +30,7 @@ struct ByName {
 async fn create_training_job(
     context: &Context,
     caller: &Caller,
-    request: Value,
+    mut request: Value,
 ) -> Result<Value, Error> {
     let name = request["TrainingJobName"].as_str().unwrap_or_default().to_owned();
     let key = resource::key_of(caller, &name);
@@ -43,7 +43,8 @@ async fn create_training_job(
         }
         return Err(name_taken(&arn));
     }
-    check(context, caller, &request).await?;
+    let image = check(context, caller, &request).await?;
+    define_metrics(&mut request, &image);
     let moment = context.clock.moment();
     let job = TrainingJob {
         arn: arn.clone(),
@@ -78,14 +79,24 @@ fn name_taken(arn: &str) -> Error {
     )
 }
 
-async fn check(context: &Context, caller: &Caller, request: &Value) -> Result<(), Error> {
+/// The metrics of an algorithm that is built in are the service's to define, and its description tells them.
+fn define_metrics(request: &mut Value, image: &Image) {
+    let algorithm = &mut request["AlgorithmSpecification"];
+    if algorithm["MetricDefinitions"].as_array().is_none_or(Vec::is_empty) {
+        let definition = |(name, regex): &(String, String)| json!({ "Name": name, "Regex": regex });
+        algorithm["MetricDefinitions"] = image.metrics.iter().map(definition).collect();
+    }
+}
+
+/// What runs the image, if the job can be run.
+async fn check(context: &Context, caller: &Caller, request: &Value) -> Result<Image, Error> {
     let algorithm = &request["AlgorithmSpecification"];
     let Some(image) = algorithm["TrainingImage"].as_str() else {
         return Err(Error::validation(
             "Stepwell trains with a training image: give AlgorithmSpecification.TrainingImage",
         ));
     };
-    inputs::image(context, image)?;
+    let image = inputs::image(context, image)?;
     inputs::file_mode(
         algorithm["TrainingInputMode"].as_str(),
         "AlgorithmSpecification.TrainingInputMode",
@@ -117,7 +128,7 @@ async fn check(context: &Context, caller: &Caller, request: &Value) -> Result<()
         inputs::s3_source(context, caller, role, &channel["DataSource"]["S3DataSource"], name)
             .await?;
     }
-    Ok(())
+    Ok(image)
 }
 
 /// The job, or the refusal.
