@@ -322,3 +322,17 @@ def test_nothing_is_unsigned_and_odd_requests_are_answered(server):
     with pytest.raises(urllib.error.HTTPError) as raised:
         urllib.request.urlopen(f"{server.url}/no-such-bucket-anywhere/key")
     assert raised.value.code in (403, 404) and b"<Code>" in raised.value.read()
+
+
+def test_every_object_is_its_own_latest_version(s3, bucket):
+    put(s3, bucket, "a/1", "a/2", "b c", "d")
+    listed = s3.list_object_versions(Bucket=bucket, Delimiter="/")
+    assert [(one["Key"], one["VersionId"], one["IsLatest"]) for one in listed["Versions"]] == [
+        ("b c", "null", True), ("d", "null", True)]
+    assert listed["CommonPrefixes"] == [{"Prefix": "a/"}] and "DeleteMarkers" not in listed
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, PaginationConfig={"PageSize": 1})
+    assert [one["Key"] for page in pages for one in page["Versions"]] == ["a/1", "a/2", "b c", "d"]
+    refused("InvalidArgument", 400, s3.list_object_versions, Bucket=bucket, VersionIdMarker="null")
+    # What empties a bucket whether it was ever versioned or not.
+    boto3.resource("s3").Bucket(bucket).object_versions.delete()
+    s3.delete_bucket(Bucket=bucket)

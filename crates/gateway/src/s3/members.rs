@@ -203,7 +203,7 @@ macro_rules! words {
 words! {
     BucketCannedACL BucketLocationConstraint ChecksumAlgorithm ChecksumMode ChecksumType EncodingType
     MetadataDirective ObjectAttributes ObjectCannedACL ObjectLockLegalHoldStatus ObjectLockMode
-    ObjectOwnership ObjectStorageClass Payer Permission ServerSideEncryption StorageClass
+    ObjectOwnership ObjectStorageClass ObjectVersionStorageClass Payer Permission ServerSideEncryption StorageClass
     TaggingDirective Type
 }
 
@@ -274,6 +274,10 @@ told! {
     Object { checksum_algorithm checksum_type e_tag key last_modified owner size storage_class }
     ObjectPart {
         checksum_crc32 checksum_crc32c checksum_crc64nvme checksum_sha1 checksum_sha256 part_number size
+    }
+    ObjectVersion {
+        checksum_algorithm checksum_type e_tag is_latest key last_modified owner size storage_class
+        version_id
     }
     Owner { id }
     OwnershipControls { rules }

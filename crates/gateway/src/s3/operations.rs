@@ -269,6 +269,16 @@ operations! {
         next_key_marker next_upload_id_marker prefix upload_id_marker uploads
     }
 
+    list_object_versions "ListObjectVersions"
+    ListObjectVersionsInput [] {
+        bucket delimiter encoding_type expected_bucket_owner key_marker max_keys prefix
+        version_id_marker
+    }
+    ListObjectVersionsOutput [] {
+        common_prefixes delimiter encoding_type is_truncated key_marker max_keys name
+        next_key_marker next_version_id_marker prefix version_id_marker versions
+    }
+
     list_objects "ListObjects"
     ListObjectsInput [] {
         bucket delimiter encoding_type expected_bucket_owner marker max_keys prefix

@@ -26,6 +26,7 @@ mod head_bucket;
 mod head_object;
 mod list_buckets;
 mod list_multipart_uploads;
+mod list_object_versions;
 mod list_objects;
 mod list_objects_v2;
 mod list_parts;
@@ -106,6 +107,7 @@ static OPERATIONS: &[&Operation] = &[
     &head_object::OPERATION,
     &list_buckets::OPERATION,
     &list_multipart_uploads::OPERATION,
+    &list_object_versions::OPERATION,
     &list_objects::OPERATION,
     &list_objects_v2::OPERATION,
     &list_parts::OPERATION,

@@ -660,20 +660,23 @@ proptest! {
             let batch = store::Batch { records: records.collect(), ..Default::default() };
             world.context.store.commit(batch).await.unwrap();
             let expected = naive(&keys, &prefix, delimiter, &after);
-            for operation in ["ListObjects", "ListObjectsV2"] {
-                let v2 = operation == "ListObjectsV2";
+            for (operation, start, next, entries_of) in [
+                ("ListObjects", "Marker", ("NextMarker", "Marker"), "Contents"),
+                ("ListObjectsV2", "StartAfter", ("NextContinuationToken", "ContinuationToken"), "Contents"),
+                ("ListObjectVersions", "KeyMarker", ("NextKeyMarker", "KeyMarker"), "Versions"),
+            ] {
                 let mut found: Vec<String> = Vec::new();
                 let mut members = json!({
                     "Bucket": "bucket", "Prefix": prefix, "Delimiter": delimiter, "MaxKeys": size,
                 });
-                members[if v2 { "StartAfter" } else { "Marker" }] = after.clone().into();
+                members[start] = after.clone().into();
                 loop {
                     let page = world.call(operation, members.clone()).await.unwrap();
                     let texts = |list: &str, name: &str| -> Vec<String> {
                         let list = page[list].as_array().unwrap().iter();
                         list.map(|one| one[name].as_str().unwrap().to_owned()).collect()
                     };
-                    let mut entries = texts("Contents", "Key");
+                    let mut entries = texts(entries_of, "Key");
                     entries.extend(texts("CommonPrefixes", "Prefix"));
                     entries.sort();
                     prop_assert!(entries.len() <= size);
@@ -681,11 +684,7 @@ proptest! {
                     if page["IsTruncated"] == false {
                         break;
                     }
-                    if v2 {
-                        members["ContinuationToken"] = page["NextContinuationToken"].clone();
-                    } else {
-                        members["Marker"] = page["NextMarker"].clone();
-                    }
+                    members[next.1] = page[next.0].clone();
                 }
                 prop_assert_eq!(&found, &expected, "{}", operation);
             }
