@@ -20,7 +20,7 @@ pub(super) const GROUPS: Table<Group> = Table::new("iam/group");
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Group {
     pub name: String,
-    id: String,
+    pub id: String,
     pub path: String,
     pub arn: String,
     created_at: i64,

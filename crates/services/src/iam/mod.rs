@@ -18,6 +18,7 @@ mod managed;
 mod oidc_providers;
 mod policies;
 pub mod policy;
+mod policy_entities;
 mod policy_versions;
 mod roles;
 mod service_linked;
@@ -73,6 +74,7 @@ pub static SERVICE: Service = Service {
         &operation!("GetServiceLinkedRoleDeletionStatus", service_linked::status),
         &operation!("CreatePolicy", policies::create_policy),
         &operation!("GetPolicy", policies::get_policy),
+        &operation!("ListEntitiesForPolicy", policy_entities::list),
         &operation!("ListPolicies", policies::list_policies),
         &operation!("DeletePolicy", policies::delete_policy),
         &operation!("TagPolicy", tags::tag_policy),

@@ -5,9 +5,10 @@ use store::Scan;
 
 use super::document::{self, Kind};
 use super::list::{self, End, UnderPath};
+use super::policy_entities::{self, Entity};
 use super::{
-    POLICIES, Policy, PolicyVersion, ROLES, Tag, arn, delete_conflict, key, managed,
-    no_such_entity, root, seconds, unique_id,
+    POLICIES, Policy, PolicyVersion, Tag, arn, delete_conflict, key, managed, no_such_entity, root,
+    seconds, unique_id,
 };
 use crate::record::Found;
 use crate::{Caller, Context, Error};
@@ -49,7 +50,12 @@ struct Shown {
     tags: Vec<Tag>,
 }
 
-fn shown(policy: Policy, attachment_count: usize) -> Shown {
+fn shown(policy: Policy, entities: &[Entity]) -> Shown {
+    let count = |uses: fn(&Entity, &str) -> bool| {
+        entities.iter().filter(|entity| uses(entity, &policy.arn)).count()
+    };
+    let attachment_count = count(Entity::has_attached);
+    let permissions_boundary_usage_count = count(Entity::is_bounded_by);
     Shown {
         policy_name: policy.name,
         policy_id: policy.id,
@@ -57,7 +63,7 @@ fn shown(policy: Policy, attachment_count: usize) -> Shown {
         path: policy.path,
         default_version_id: format!("v{}", policy.default_version),
         attachment_count,
-        permissions_boundary_usage_count: 0,
+        permissions_boundary_usage_count,
         is_attachable: true,
         description: policy.description,
         create_date: seconds(policy.created_at),
@@ -98,7 +104,7 @@ pub(super) async fn create_policy(
         )
         .with_status(409));
     }
-    let mut shown = shown(policy, 0);
+    let mut shown = shown(policy, &[]);
     shown.description = None;
     Ok(PolicyResponse { policy: shown })
 }
@@ -178,16 +184,8 @@ pub(super) async fn get_policy(
     request: ByArn,
 ) -> Result<PolicyResponse, Error> {
     let policy = find(context, caller, &request.policy_arn).await?.value;
-    let attachments = attachments(context, caller).await?;
-    let count = attachments.iter().filter(|arn| **arn == policy.arn).count();
-    Ok(PolicyResponse { policy: shown(policy, count) })
-}
-
-/// ARNs of the policies attached to the account's roles, once for each role.
-async fn attachments(context: &Context, caller: &Caller) -> Result<Vec<String>, Error> {
-    let scan = Scan::prefix(key(&caller.account, ""), usize::MAX >> 1);
-    let roles = ROLES.list(context, scan).await?;
-    Ok(roles.into_iter().flat_map(|role| role.value.attached).collect())
+    let entities = policy_entities::of_account(context, caller).await?;
+    Ok(PolicyResponse { policy: shown(policy, &entities) })
 }
 
 #[derive(Deserialize)]
@@ -214,8 +212,7 @@ pub(super) async fn list_policies(
     caller: &Caller,
     request: ListRequest,
 ) -> Result<ListResponse, Error> {
-    let attachments = attachments(context, caller).await?;
-    let count = |arn: &str| attachments.iter().filter(|attached| *attached == arn).count();
+    let entities = policy_entities::of_account(context, caller).await?;
     let scan = Scan::prefix(key(&caller.account, ""), usize::MAX >> 1);
     let mut policies: Vec<Policy> =
         POLICIES.list(context, scan).await?.into_iter().map(|found| found.value).collect();
@@ -227,12 +224,12 @@ pub(super) async fn list_policies(
         policies.extend(managed::all(crate::arn::partition(&caller.region)));
         policies.sort_by(|one, other| one.name.cmp(&other.name));
     }
-    policies.retain(|policy| !request.only_attached || count(&policy.arn) > 0);
+    policies.retain(|policy| {
+        !request.only_attached || entities.iter().any(|entity| entity.has_attached(&policy.arn))
+    });
     let (page, end) = list::page_under_path(policies, &request.page)?;
-    let shown = |policy: Policy| {
-        let count = count(&policy.arn);
-        Shown { tags: Vec::new(), description: None, ..shown(policy, count) }
-    };
+    let shown =
+        |policy: Policy| Shown { tags: Vec::new(), description: None, ..shown(policy, &entities) };
     Ok(ListResponse { policies: page.into_iter().map(shown).collect(), end })
 }
 
@@ -247,7 +244,11 @@ pub(super) async fn delete_policy(
             format!("Policy {} is managed by AWS and cannot be deleted.", request.policy_arn);
         return Err(Error::new("AccessDenied", message).with_status(403));
     }
-    if attachments(context, caller).await?.contains(&found.value.arn) {
+    let entities = policy_entities::of_account(context, caller).await?;
+    let uses = |entity: &Entity| {
+        entity.has_attached(&found.value.arn) || entity.is_bounded_by(&found.value.arn)
+    };
+    if entities.iter().any(uses) {
         return Err(delete_conflict("Cannot delete a policy attached to entities."));
     }
     if found.value.versions.len() > 1 {
