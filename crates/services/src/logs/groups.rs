@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use store::Scan;
 
+use super::tags::{self, Tags};
 use super::{GROUPS, Group, STREAMS, bad_token, group_key, no_group};
 use crate::{Caller, Context, Error, page};
 
@@ -12,15 +13,24 @@ pub(super) struct ByName {
     log_group_name: String,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreateRequest {
+    log_group_name: String,
+    #[serde(default)]
+    tags: Tags,
+}
+
 pub(super) async fn create_log_group(
     context: &Context,
     caller: &Caller,
-    request: ByName,
+    request: CreateRequest,
 ) -> Result<(), Error> {
+    tags::check(&request.tags)?;
     let name = request.log_group_name;
     let key = group_key(&caller.account, &caller.region, &name);
     let created_at = context.clock.moment().now.0;
-    let group = Group { name, created_at, retention_days: None };
+    let group = Group { name, created_at, retention_days: None, tags: request.tags };
     if GROUPS.insert(context, &key, &group).await? {
         Ok(())
     } else {
@@ -137,12 +147,28 @@ pub(super) struct RetentionRequest {
     retention_in_days: u32,
 }
 
+/// The numbers of days that CloudWatch Logs offers.
+const RETENTIONS: [u32; 22] = [
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
+    3288, 3653,
+];
+
 pub(super) async fn put_retention_policy(
     context: &Context,
     caller: &Caller,
     request: RetentionRequest,
 ) -> Result<(), Error> {
-    set_retention(context, caller, &request.log_group_name, Some(request.retention_in_days)).await
+    let days = request.retention_in_days;
+    if !RETENTIONS.contains(&days) {
+        return Err(Error::new(
+            "InvalidParameterException",
+            format!(
+                "1 validation error detected: Value '{days}' at 'retentionInDays' failed to satisfy constraint: \
+                 Member must satisfy enum value set: {RETENTIONS:?}"
+            ),
+        ));
+    }
+    set_retention(context, caller, &request.log_group_name, Some(days)).await
 }
 
 pub(super) async fn delete_retention_policy(

@@ -9,6 +9,7 @@ mod filter_pattern;
 mod groups;
 mod line;
 mod streams;
+mod tags;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,7 @@ use crate::{Caller, Context, Error, Service};
 
 pub(crate) use events::{Destination, append};
 pub use streams::register_stream;
+use tags::Tags;
 
 /// CloudWatch Logs.
 pub static SERVICE: Service = Service {
@@ -29,6 +31,12 @@ pub static SERVICE: Service = Service {
         &operation!("DescribeLogGroups", groups::describe_log_groups),
         &operation!("PutRetentionPolicy", groups::put_retention_policy),
         &operation!("DeleteRetentionPolicy", groups::delete_retention_policy),
+        &operation!("TagResource", tags::tag_resource),
+        &operation!("UntagResource", tags::untag_resource),
+        &operation!("ListTagsForResource", tags::list_tags_for_resource),
+        &operation!("TagLogGroup", tags::tag_log_group),
+        &operation!("UntagLogGroup", tags::untag_log_group),
+        &operation!("ListTagsLogGroup", tags::list_tags_log_group),
         &operation!("CreateLogStream", streams::create_log_stream),
         &operation!("DeleteLogStream", streams::delete_log_stream),
         &operation!("DescribeLogStreams", streams::describe_log_streams),
@@ -44,6 +52,8 @@ struct Group {
     name: String,
     created_at: i64,
     retention_days: Option<u32>,
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    tags: Tags,
 }
 
 /// A log stream, keyed `account/region/group:stream` (neither name can hold a colon).

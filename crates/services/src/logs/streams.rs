@@ -25,7 +25,12 @@ pub async fn register_stream(
     path: &Path,
 ) -> Result<(), Error> {
     let created_at = context.clock.moment().now.0;
-    let record = Group { name: group.to_owned(), created_at, retention_days: None };
+    let record = Group {
+        name: group.to_owned(),
+        created_at,
+        retention_days: None,
+        tags: Default::default(),
+    };
     GROUPS.insert(context, &group_key(account, region, group), &record).await?;
     let key = stream_key(account, region, group, stream);
     let record =
