@@ -50,30 +50,31 @@ pub const OUT_OF_STEPS: &str = "U1001: Expression evaluation timeout: Check for 
 pub const OUT_OF_MEMORY: &str =
     "U1002: Expression evaluation memory limit exceeded: Check for excessive memory usage";
 
+/// What an evaluation is unwound with that ran out of its budget where no error could be given; one of the messages
+/// above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exhausted(pub &'static str);
+
 thread_local! {
-    /// Something too large was asked for where no error could be given; the next step gives it.
-    static EXHAUSTED: Cell<bool> = const { Cell::new(false) };
     static CURRENT: Cell<Environment> = const { Cell::new(Environment::PLAIN) };
     static STEPS_LEFT: Cell<u64> = const { Cell::new(u64::MAX) };
     static BYTES_LEFT: Cell<u64> = const { Cell::new(u64::MAX) };
 }
 
-/// Runs an evaluation in an environment.
+/// Runs an evaluation in an environment. One that runs out of its budget may be unwound, with [`Exhausted`].
 pub fn within<R>(environment: Environment, run: impl FnOnce() -> R) -> R {
-    struct Restore(Environment, u64, u64, bool);
+    struct Restore(Environment, u64, u64);
     impl Drop for Restore {
         fn drop(&mut self) {
             CURRENT.set(self.0);
             STEPS_LEFT.set(self.1);
             BYTES_LEFT.set(self.2);
-            EXHAUSTED.set(self.3);
         }
     }
     let _restore = Restore(
         CURRENT.replace(environment),
         STEPS_LEFT.replace(environment.steps_max),
         BYTES_LEFT.replace(environment.made_bytes_max),
-        EXHAUSTED.replace(false),
     );
     run()
 }
@@ -92,29 +93,37 @@ pub(crate) fn steps(count: usize) -> Result<(), String> {
             STEPS_LEFT.set(left);
             Ok(())
         }
-        None if EXHAUSTED.get() => Err(OUT_OF_MEMORY.to_owned()),
         None => Err(OUT_OF_STEPS.to_owned()),
     }
 }
 
-/// Whether so many items can be made. If not, the evaluation fails at its next step or at its end.
-pub(crate) fn can_hold_items(items: usize) -> bool {
-    let can = hold_items(items).is_ok();
-    if !can {
-        EXHAUSTED.set(true);
-        STEPS_LEFT.set(0);
+/// Takes steps where no error can be given, as in a comparison: an evaluation that has none left is unwound.
+#[inline]
+pub(crate) fn take_steps(count: usize) {
+    if steps(count).is_err() {
+        std::panic::resume_unwind(Box::new(Exhausted(OUT_OF_STEPS)));
     }
-    can
+}
+
+/// An array of so many items is about to be made where no error can be given.
+pub(crate) fn take_items(items: usize) {
+    take(items.saturating_mul(8));
+}
+
+/// A value's container of so many members is about to be copied where no error can be given.
+pub(crate) fn take_container(members: usize) {
+    take(members.saturating_add(1).saturating_mul(64));
+}
+
+fn take(bytes: usize) {
+    if hold(bytes).is_err() {
+        std::panic::resume_unwind(Box::new(Exhausted(OUT_OF_MEMORY)));
+    }
 }
 
 /// Steps that an evaluation within this environment has left.
 pub fn steps_left() -> u64 {
     STEPS_LEFT.get()
-}
-
-/// Whether an evaluation within this environment asked for too much memory; to be looked at when it has ended.
-pub fn is_exhausted() -> bool {
-    EXHAUSTED.get()
 }
 
 /// A string or array of so many bytes is about to be made.

@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::ast::{AstNode, BinaryOp, PathStep, Stage};
 use crate::parser;
-use crate::value::{JArray, JValue, flattens_in_step, with_stack};
+use crate::value::{JArray, JValue, flattens_in_step, walk};
 use indexmap::IndexMap;
 use std::rc::Rc;
 use thiserror::Error;
@@ -1520,7 +1520,7 @@ pub(crate) fn compiled_is_truthy(value: &JValue) -> bool {
         JValue::Number(n) => *n != 0.0 && !n.is_nan(),
         JValue::String(s) => !s.is_empty(),
         // Recursive, matching `Evaluator::is_truthy` and `$boolean` (#111).
-        JValue::Array(a) => with_stack(|| match a.len() {
+        JValue::Array(a) => walk(a.len(), || match a.len() {
             0 => false,
             1 => compiled_is_truthy(&a[0]),
             _ => a.iter().any(compiled_is_truthy),
@@ -2117,7 +2117,7 @@ pub(crate) fn compiled_field_step(
             Ok(obj.get(field).cloned().unwrap_or(JValue::Undefined))
         }
 
-        JValue::Array(arr) => {
+        JValue::Array(arr) => walk(arr.len(), || {
             let mut result = Vec::with_capacity(arr.len());
             // Flat (#196) when no array was flattened in: every item pushed
             // is then a non-array value.
@@ -2139,7 +2139,7 @@ pub(crate) fn compiled_field_step(
             } else {
                 JValue::sequence_flat(result, flat)
             })
-        }
+        }),
         _ => Ok(JValue::Undefined),
     }
 }
@@ -3334,9 +3334,7 @@ fn reduce_tuple_stream(group: &[JValue]) -> IndexMap<String, JValue> {
                     other => vec![other],
                 };
                 let more = v.as_array().map_or(1, |items| items.len());
-                if !crate::environment::can_hold_items(out.len() + more) {
-                    return JValue::Undefined;
-                }
+                crate::environment::take_items(out.len() + more);
                 match v {
                     JValue::Array(arr) => out.extend(arr.iter().cloned()),
                     other => out.push(other),
@@ -3362,7 +3360,7 @@ fn reduce_tuple_stream(group: &[JValue]) -> IndexMap<String, JValue> {
 }
 
 fn unwrap_tuple_output(value: JValue) -> JValue {
-    with_stack(|| unwrap_tuple_output_level(value))
+    walk(0, || unwrap_tuple_output_level(value))
 }
 
 fn unwrap_tuple_output_level(value: JValue) -> JValue {
@@ -3371,6 +3369,7 @@ fn unwrap_tuple_output_level(value: JValue) -> JValue {
             obj.get("@").cloned().map(unwrap_tuple_output).unwrap_or(JValue::Undefined)
         }
         JValue::Object(obj) => {
+            crate::environment::take_container(obj.len());
             let mut new_map = IndexMap::with_capacity(obj.len());
             for (k, v) in obj.iter() {
                 new_map.insert(k.clone(), unwrap_tuple_output(v.clone()));
@@ -3378,6 +3377,7 @@ fn unwrap_tuple_output_level(value: JValue) -> JValue {
             JValue::object(new_map)
         }
         JValue::Array(arr) => {
+            crate::environment::take_container(arr.len());
             let mut values = arr.with_items(arr.iter().cloned().map(unwrap_tuple_output).collect());
             // The items are values now, not sorted tuples.
             values.sorted_tuples = false;
@@ -3505,9 +3505,10 @@ pub struct EvaluatorOptions {
 fn wildcard_values<'a>(values: impl Iterator<Item = &'a JValue>) -> JValue {
     fn flatten_into(value: &JValue, out: &mut Vec<JValue>) {
         match value {
-            JValue::Array(items) => {
-                with_stack(|| items.iter().for_each(|item| flatten_into(item, out)))
-            }
+            JValue::Array(items) => walk(0, || {
+                crate::environment::take_items(items.len());
+                items.iter().for_each(|item| flatten_into(item, out));
+            }),
             other => out.push(other.clone()),
         }
     }
@@ -3520,6 +3521,26 @@ fn wildcard_values<'a>(values: impl Iterator<Item = &'a JValue>) -> JValue {
         flatten_into(value, &mut items);
     }
     if appended_array { JValue::array(items) } else { JValue::sequence(items) }
+}
+
+/// What `**` collects, following jsonata-js: objects and everything within them, and what lies in arrays rather than
+/// the arrays. A missing value has no descendants; null is a value like a number.
+fn collect_descendants(value: &JValue, descendants: &mut Vec<JValue>) {
+    match value {
+        JValue::Undefined => {}
+        JValue::Array(items) => walk(0, || {
+            crate::environment::take_items(3 * items.len());
+            items.iter().for_each(|item| collect_descendants(item, descendants));
+        }),
+        JValue::Object(members) => {
+            descendants.push(value.clone());
+            walk(0, || {
+                crate::environment::take_items(3 * members.len());
+                members.values().for_each(|member| collect_descendants(member, descendants));
+            });
+        }
+        _ => descendants.push(value.clone()),
+    }
 }
 
 /// The array a higher-order function hands its callback as the last
@@ -3661,7 +3682,7 @@ fn regex_from_index(value: &JValue) -> usize {
 fn key_type_error(key: &JValue) -> EvaluatorError {
     let key = match key {
         key if key.is_function() => format!("{key:?}"),
-        _ => key.to_json_string().unwrap_or_else(|_| format!("{key:?}")),
+        _ => shown(key),
     };
     EvaluatorError::TypeError(format!(
         "T1003: Key in object structure must evaluate to a string; got: {key}"
@@ -3678,9 +3699,7 @@ fn group_context(items: &[JValue]) -> JValue {
         _ => {
             let size: usize =
                 items.iter().map(|item| item.as_array().map_or(1, |items| items.len())).sum();
-            if !crate::environment::can_hold_items(size) {
-                return JValue::Undefined;
-            }
+            crate::environment::take_items(size);
             let mut appended = Vec::with_capacity(items.len());
             for item in items {
                 match item {
@@ -3913,9 +3932,7 @@ fn collect_step_results(mut results: Vec<JValue>, last_step: bool) -> JValue {
     }
     let size: usize =
         results.iter().map(|value| value.as_array().map_or(1, |items| items.len())).sum();
-    if !crate::environment::can_hold_items(size) {
-        return JValue::sequence(Vec::new());
-    }
+    crate::environment::take_items(size);
     let mut items = Vec::with_capacity(results.len());
     for value in results {
         match value {
@@ -5304,7 +5321,8 @@ impl Evaluator {
             // `evaluateDescendants`, which returns a single descendant itself
             // rather than as a one-item sequence (so `**[]` does not keep it).
             AstNode::Descendant => {
-                let mut descendants = self.collect_descendants(data)?;
+                let mut descendants = Vec::new();
+                collect_descendants(data, &mut descendants);
                 check_sequence_length(descendants.len(), &self.options)?;
                 Ok(if descendants.len() == 1 {
                     descendants.pop().expect("length checked")
@@ -8861,9 +8879,9 @@ impl Evaluator {
                 JValue::Array(targets) => targets.to_vec(),
                 target => vec![target],
             };
-        let mut changed: HashMap<*const crate::value::JMap, crate::value::JMap> = HashMap::new();
+        let mut changed = Changed::new();
         for target in &targets {
-            let current = with_changes(target, &changed);
+            let current = with_changes(target, &changed)?;
             let update = self.with_dollar(&current, |ev| ev.evaluate_internal(update, &current))?;
             let additions = match &update {
                 JValue::Undefined => None,
@@ -8886,7 +8904,7 @@ impl Evaluator {
                 cannot_have_member(target, name)?;
             }
             let Some(delete) = delete else { continue };
-            let current = with_changes(target, &changed);
+            let current = with_changes(target, &changed)?;
             let deletions = self.transform_deletions(delete, &current)?;
             if let JValue::Object(original) = target {
                 if let Some(map) = changed.get_mut(&Rc::as_ptr(original)) {
@@ -8896,7 +8914,7 @@ impl Evaluator {
                 }
             }
         }
-        Ok(with_changes(&copy, &changed))
+        with_changes(&copy, &changed)
     }
 
     /// Helper to invoke a lambda with given parameters
@@ -10362,53 +10380,6 @@ impl Evaluator {
         }
     }
 
-    /// Collect all descendant values recursively
-    fn collect_descendants(&self, value: &JValue) -> Result<Vec<JValue>, EvaluatorError> {
-        let mut descendants = Vec::new();
-
-        match value {
-            // A missing value has no descendants: Undefined used to fall
-            // through to the catch-all and collect *itself*, so `**` with no
-            // input produced `[null]` instead of undefined.
-            //
-            // An explicit null is NOT grouped with Undefined here (issue
-            // #114): jsonata-js treats null as an ordinary primitive for
-            // `**` just like a number or string -- it collects itself, both
-            // as the whole result of `nul.**` and for a null value found
-            // while descending into a structure (`{"a": {"b": null}}.**`
-            // includes that `null` as one of the descendants). It falls
-            // through to the primitive catch-all below rather than getting
-            // its own arm.
-            JValue::Undefined => {
-                return Ok(descendants);
-            }
-            JValue::Object(obj) => {
-                // Include the current object
-                descendants.push(value.clone());
-
-                for val in obj.values() {
-                    // Recursively collect descendants
-                    descendants.extend(with_stack(|| self.collect_descendants(val))?);
-                }
-            }
-
-            JValue::Array(arr) => {
-                // DO NOT include the array itself - only recurse into elements
-                // This matches JavaScript behavior: arrays are traversed but not collected
-                for val in arr.iter() {
-                    // Recursively collect descendants
-                    descendants.extend(with_stack(|| self.collect_descendants(val))?);
-                }
-            }
-            _ => {
-                // For primitives (string, number, boolean), just include the value itself
-                descendants.push(value.clone());
-            }
-        }
-
-        Ok(descendants)
-    }
-
     /// Evaluate a sort term expression, distinguishing missing fields from explicit null
     /// Returns JValue::Undefined for missing fields, JValue::Null for explicit null
     fn evaluate_sort_term(
@@ -11015,27 +10986,55 @@ impl Default for Evaluator {
     }
 }
 
+/// Objects by their address, and what they have become in a transform.
+type Changed = HashMap<*const crate::value::JMap, crate::value::JMap>;
+
 /// A value with what its objects have become in a transform.
-fn with_changes(
-    value: &JValue,
-    changed: &HashMap<*const crate::value::JMap, crate::value::JMap>,
-) -> JValue {
+///
+/// # Errors
+/// An object that has become part of itself.
+fn with_changes(value: &JValue, changed: &Changed) -> Result<JValue, EvaluatorError> {
     if changed.is_empty() {
-        return value.clone();
+        return Ok(value.clone());
     }
-    crate::value::with_stack(|| match value {
+    changed_within(value, changed, &mut HashSet::new())
+}
+
+/// `open` are the changed objects that the value lies in: without them no object can be part of itself.
+fn changed_within(
+    value: &JValue,
+    changed: &Changed,
+    open: &mut HashSet<*const crate::value::JMap>,
+) -> Result<JValue, EvaluatorError> {
+    walk(0, || match value {
         JValue::Object(map) => {
-            let map = changed.get(&Rc::as_ptr(map)).unwrap_or(map);
-            JValue::object(
-                map.iter()
-                    .map(|(name, value)| (name.clone(), with_changes(value, changed)))
-                    .collect(),
-            )
+            let place = Rc::as_ptr(map);
+            let (map, is_changed) = match changed.get(&place) {
+                Some(map) => (map, true),
+                None => (&**map, false),
+            };
+            if is_changed && !open.insert(place) {
+                return Err(EvaluatorError::TypeError(
+                    "Converting circular structure to JSON".to_string(),
+                ));
+            }
+            crate::environment::take_container(map.len());
+            let mut made = IndexMap::with_capacity(map.len());
+            for (name, value) in map.iter() {
+                made.insert(name.clone(), changed_within(value, changed, open)?);
+            }
+            if is_changed {
+                open.remove(&place);
+            }
+            Ok(JValue::object(made))
         }
         JValue::Array(items) => {
-            JValue::array(items.iter().map(|item| with_changes(item, changed)).collect())
+            crate::environment::take_container(items.len());
+            let made: Result<Vec<JValue>, EvaluatorError> =
+                items.iter().map(|item| changed_within(item, changed, open)).collect();
+            Ok(JValue::array(made?))
         }
-        other => other.clone(),
+        other => Ok(other.clone()),
     })
 }
 
@@ -11055,7 +11054,12 @@ fn cannot_have_member(value: &JValue, name: &str) -> Result<(), EvaluatorError> 
     Err(EvaluatorError::TypeError(format!("Cannot create property '{name}' on {kind} '{text}'")))
 }
 
-/// A value as the reference puts it into a message.
+/// A value as the reference puts it into a message; nothing of one that is too large for a text.
 fn shown(value: &JValue) -> String {
-    value.to_json_string().unwrap_or_default()
+    use crate::functions::string::{VALUES_MAX, weight};
+    if weight(value, VALUES_MAX) < VALUES_MAX {
+        value.to_json_string().unwrap_or_default()
+    } else {
+        String::new()
+    }
 }

@@ -4,7 +4,7 @@
 #![allow(clippy::explicit_counter_loop)]
 #![allow(clippy::approx_constant)]
 
-use crate::value::{JValue, with_stack};
+use crate::value::{JValue, walk, with_stack};
 use indexmap::IndexMap;
 use std::borrow::Cow;
 use thiserror::Error;
@@ -151,8 +151,8 @@ pub mod string {
             JValue::Number(n) if n.is_infinite() => {
                 Err(FunctionError::RuntimeError("D1001: Number out of range: null".to_string()))
             }
-            JValue::Array(arr) => with_stack(|| arr.iter().try_for_each(reject_non_finite)),
-            JValue::Object(obj) => with_stack(|| obj.values().try_for_each(reject_non_finite)),
+            JValue::Array(arr) => walk(arr.len(), || arr.iter().try_for_each(reject_non_finite)),
+            JValue::Object(obj) => walk(obj.len(), || obj.values().try_for_each(reject_non_finite)),
             _ => Ok(()),
         }
     }
@@ -903,7 +903,7 @@ pub mod boolean {
             JValue::Number(n) => *n != 0.0 && !n.is_nan(),
             JValue::String(s) => !s.is_empty(),
             JValue::Array(arr) => {
-                with_stack(|| {
+                walk(arr.len(), || {
                     if arr.len() == 1 {
                         to_boolean(&arr[0])
                     } else {
@@ -1168,10 +1168,10 @@ pub mod array {
             (JValue::Bool(a), JValue::Bool(b)) => a == b,
             (JValue::Number(a), JValue::Number(b)) => a == b,
             (JValue::String(a), JValue::String(b)) => a == b,
-            (JValue::Array(a), JValue::Array(b)) => with_stack(|| {
+            (JValue::Array(a), JValue::Array(b)) => walk(a.len(), || {
                 a.len() == b.len() && a.iter().zip(b.iter()).all(|(x, y)| values_equal(x, y))
             }),
-            (JValue::Object(a), JValue::Object(b)) => with_stack(|| {
+            (JValue::Object(a), JValue::Object(b)) => walk(a.len(), || {
                 a.len() == b.len()
                     && a.iter().all(|(k, v)| b.get(k).is_some_and(|v2| values_equal(v, v2)))
             }),

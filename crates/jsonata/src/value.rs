@@ -934,6 +934,14 @@ pub fn with_stack<R>(f: impl FnOnce() -> R) -> R {
     stacker::maybe_grow(VALUE_RED_ZONE, VALUE_STACK_SEGMENT, f)
 }
 
+/// Goes into a container of a value, which has so many members. What is walked is work, and a part that many others
+/// hold is walked wherever it stands: each time is counted.
+#[inline]
+pub(crate) fn walk<R>(members: usize, f: impl FnOnce() -> R) -> R {
+    crate::environment::take_steps(1 + members / 16);
+    with_stack(f)
+}
+
 // ── PartialEq ────────────────────────────────────────────────────────────────
 
 impl PartialEq for JValue {
@@ -950,8 +958,8 @@ impl PartialEq for JValue {
                 a == b
             }
             (JValue::String(a), JValue::String(b)) => a == b,
-            (JValue::Array(a), JValue::Array(b)) => with_stack(|| a == b),
-            (JValue::Object(a), JValue::Object(b)) => with_stack(|| a == b),
+            (JValue::Array(a), JValue::Array(b)) => walk(a.len(), || a == b),
+            (JValue::Object(a), JValue::Object(b)) => walk(a.len(), || a == b),
             // Function identity, like JS: two lambda values are equal only if
             // they are the same closure instance.
             (JValue::Lambda(a), JValue::Lambda(b)) => Rc::ptr_eq(a, b),
@@ -1087,14 +1095,14 @@ impl Serialize for JValue {
                 }
             }
             JValue::String(s) => serializer.serialize_str(s),
-            JValue::Array(arr) => with_stack(|| {
+            JValue::Array(arr) => walk(arr.len(), || {
                 let mut seq = serializer.serialize_seq(Some(arr.len()))?;
                 for v in arr.iter() {
                     seq.serialize_element(v)?;
                 }
                 seq.end()
             }),
-            JValue::Object(map) => with_stack(|| {
+            JValue::Object(map) => walk(map.len(), || {
                 let mut m = serializer.serialize_map(Some(map.len()))?;
                 for (k, v) in map.iter() {
                     m.serialize_entry(k, v)?;

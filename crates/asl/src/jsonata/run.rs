@@ -117,9 +117,6 @@ fn evaluate(
             let evaluated = evaluator.evaluate(program, input);
             left = environment::steps_left();
             let result = evaluated.map_err(|error| Failure::evaluating(error.message()))?;
-            if environment::is_exhausted() {
-                return Err(Failure::out_of_memory());
-            }
             let mut left = RESULT_VALUES_MAX;
             converted(&result, 0, &mut left)
         })
@@ -127,7 +124,8 @@ fn evaluate(
     (result, environment.steps_max.saturating_sub(left))
 }
 
-/// Runs what may panic. Such a panic is a failed expression, so nobody is told of it on standard error.
+/// Runs what may panic, or be unwound for it has used up its budget. A panic is a failed expression, so nobody is told
+/// of it on standard error.
 fn guarded<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     thread_local! {
         static GUARDED: Cell<u32> = const { Cell::new(0) };
@@ -144,7 +142,10 @@ fn guarded<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     GUARDED.set(GUARDED.get() + 1);
     let result = panic::catch_unwind(AssertUnwindSafe(run));
     GUARDED.set(GUARDED.get() - 1);
-    result.unwrap_or_else(|_| Err(Failure::internal()))
+    result.unwrap_or_else(|panic| match panic.downcast_ref::<environment::Exhausted>() {
+        Some(exhausted) => Err(Failure::evaluating(exhausted.0)),
+        None => Err(Failure::internal()),
+    })
 }
 
 /// JSON of a result. Undefined and functions are nothing; numbers that JSON does not have are their names.
