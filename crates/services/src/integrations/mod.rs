@@ -47,7 +47,7 @@ pub use failed::Failed;
 pub(crate) use http_exchange::Exchange;
 #[cfg(test)]
 pub(crate) use job_services::jobs_of_services;
-pub(crate) use job_services::service_and_operation;
+pub(crate) use job_services::{members, service_and_operation};
 pub use mocks::Mocks;
 pub use submission::{Awaiting, begin, finish};
 

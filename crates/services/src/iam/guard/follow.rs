@@ -16,7 +16,7 @@ pub(in crate::iam) struct Followed {
     pub follows: &'static [&'static str],
     /// What ends it when nobody waits any more.
     pub ends: &'static [&'static str],
-    /// An empty resource is the one of what was begun.
+    /// An empty resource is the one of what was begun; what begins with `/` stands behind that.
     pub on: &'static str,
 }
 
@@ -40,8 +40,8 @@ const FOLLOWED: &[Followed] = &[
     // Services elsewhere: what is asked of them here, and what AWS's documentation has beside it.
     followed("ecs", "RunTask", &["DescribeTasks"], &["StopTask"], "*"),
     followed("batch", "SubmitJob", &["DescribeJobs"], &["TerminateJob"], "*"),
-    followed("glue", "StartJobRun", &["GetJobRun", "GetJobRuns"], &["BatchStopJobRun"], "*"),
-    followed("databrew", "StartJobRun", &["DescribeJobRun", "ListJobRuns"], &["StopJobRun"], "*"),
+    followed("glue", "StartJobRun", &["GetJobRun", "GetJobRuns"], &["BatchStopJobRun"], ""),
+    followed("databrew", "StartJobRun", &["DescribeJobRun", "ListJobRuns"], &["StopJobRun"], ""),
     followed("codebuild", "StartBuild", &["BatchGetBuilds"], &["StopBuild"], ""),
     followed("codebuild", "StartBuildBatch", &["BatchGetBuildBatches"], &["StopBuildBatch"], ""),
     followed("codebuild", "RetryBuildBatch", &["BatchGetBuildBatches"], &["StopBuildBatch"], ""),
@@ -55,13 +55,13 @@ const FOLLOWED: &[Followed] = &[
     followed("emr", "RunJobFlow", &["DescribeCluster"], &["TerminateJobFlows"], "*"),
     followed("emr", "TerminateJobFlows", &["DescribeCluster"], &[], ""),
     followed("emr", "AddJobFlowSteps", &["DescribeStep"], &["CancelSteps"], ""),
-    followed("emr-containers", "StartJobRun", &["DescribeJobRun"], &["CancelJobRun"], "*"),
+    followed("emr-containers", "StartJobRun", &["DescribeJobRun"], &["CancelJobRun"], "/jobruns/*"),
     followed("emr-containers", "DeleteVirtualCluster", &["DescribeVirtualCluster"], &[], ""),
     followed("emr-serverless", "CreateApplication", &["GetApplication"], &["DeleteApplication"], "*"),
     followed("emr-serverless", "StartApplication", &["GetApplication"], &["StopApplication"], ""),
     followed("emr-serverless", "StopApplication", &["GetApplication"], &[], ""),
     followed("emr-serverless", "DeleteApplication", &["GetApplication"], &[], ""),
-    followed("emr-serverless", "StartJobRun", &["GetJobRun"], &["CancelJobRun"], "*"),
+    followed("emr-serverless", "StartJobRun", &["GetJobRun"], &["CancelJobRun"], "/jobruns/*"),
     followed("emr-serverless", "CancelJobRun", &["GetJobRun"], &[], ""),
     followed("mediaconvert", "CreateJob", &["GetJob"], &["CancelJob"], "*"),
     followed("bedrock", "CreateModelCustomizationJob", &["GetModelCustomizationJob"], &["StopModelCustomizationJob"], "*"),

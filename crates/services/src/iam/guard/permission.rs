@@ -200,6 +200,57 @@ const RULES: &[Rule] = &[
     rule("sts", "AssumeRole", "", "{RoleArn}"),
 
     rule("lambda", "Invoke", "lambda:InvokeFunction", "{FunctionName}"),
+
+    // Services elsewhere, as far as requests tell what they are about.
+    rule("ecs", "RunTask", "", "task-definition/{taskDefinition}"),
+    rule("eks", "DescribeCluster", "", "cluster/{name}"),
+    rule("eks", "DeleteCluster", "", "cluster/{name}"),
+    rule("eks", "DescribeNodegroup", "", "nodegroup/{clusterName}/{nodegroupName}/*"),
+    rule("eks", "DeleteNodegroup", "", "nodegroup/{clusterName}/{nodegroupName}/*"),
+    rule("eks", "DescribeFargateProfile", "", "fargateprofile/{clusterName}/{fargateProfileName}/*"),
+    rule("eks", "DeleteFargateProfile", "", "fargateprofile/{clusterName}/{fargateProfileName}/*"),
+    rule("glue", "StartJobRun", "", "job/{JobName}"),
+    rule("glue", "GetJobRun", "", "job/{JobName}"),
+    rule("glue", "GetJobRuns", "", "job/{JobName}"),
+    rule("glue", "BatchStopJobRun", "", "job/{JobName}"),
+    rule("databrew", "StartJobRun", "", "job/{Name}"),
+    rule("databrew", "DescribeJobRun", "", "job/{Name}"),
+    rule("databrew", "ListJobRuns", "", "job/{Name}"),
+    rule("databrew", "StopJobRun", "", "job/{Name}"),
+    rule("codebuild", "StartBuild", "", "project/{projectName}"),
+    rule("codebuild", "StartBuildBatch", "", "project/{projectName}"),
+    rule("codebuild", "StopBuild", "", "project/{id}"),
+    rule("codebuild", "StopBuildBatch", "", "project/{id}"),
+    rule("codebuild", "RetryBuildBatch", "", "project/{id}"),
+    rule("codebuild", "DeleteBuildBatch", "", "project/{id}"),
+    rule("codebuild", "BatchGetBuilds", "", "project/{ids}"),
+    rule("codebuild", "BatchGetBuildBatches", "", "project/{ids}"),
+    rule("codebuild", "BatchDeleteBuilds", "", "project/{ids}"),
+    rule("emr", "DescribeCluster", "", "cluster/{ClusterId}"),
+    rule("emr", "TerminateJobFlows", "", "cluster/{JobFlowIds}"),
+    rule("emr", "SetTerminationProtection", "", "cluster/{JobFlowIds}"),
+    rule("emr", "AddJobFlowSteps", "", "cluster/{JobFlowId}"),
+    rule("emr", "DescribeStep", "", "cluster/{ClusterId}"),
+    rule("emr", "CancelSteps", "", "cluster/{ClusterId}"),
+    rule("emr-containers", "DescribeVirtualCluster", "", "/virtualclusters/{id}"),
+    rule("emr-containers", "DeleteVirtualCluster", "", "/virtualclusters/{id}"),
+    rule("emr-containers", "StartJobRun", "", "/virtualclusters/{virtualClusterId}"),
+    rule("emr-containers", "DescribeJobRun", "", "/virtualclusters/{virtualClusterId}/jobruns/{id}"),
+    rule("emr-containers", "CancelJobRun", "", "/virtualclusters/{virtualClusterId}/jobruns/{id}"),
+    rule("emr-serverless", "CreateApplication", "", "/*"),
+    rule("emr-serverless", "GetApplication", "", "/applications/{applicationId}"),
+    rule("emr-serverless", "StartApplication", "", "/applications/{applicationId}"),
+    rule("emr-serverless", "StopApplication", "", "/applications/{applicationId}"),
+    rule("emr-serverless", "DeleteApplication", "", "/applications/{applicationId}"),
+    rule("emr-serverless", "StartJobRun", "", "/applications/{applicationId}"),
+    rule("emr-serverless", "GetJobRun", "", "/applications/{applicationId}/jobruns/{jobRunId}"),
+    rule("emr-serverless", "CancelJobRun", "", "/applications/{applicationId}/jobruns/{jobRunId}"),
+    rule("mediaconvert", "CreateJob", "", "queues/{Queue}"),
+    rule("mediaconvert", "GetJob", "", "jobs/{Id}"),
+    rule("mediaconvert", "CancelJob", "", "jobs/{Id}"),
+    rule("bedrock", "CreateModelCustomizationJob", "", "model-customization-job/*"),
+    rule("bedrock", "GetModelCustomizationJob", "", "{jobIdentifier}"),
+    rule("bedrock", "StopModelCustomizationJob", "", "{jobIdentifier}"),
 ];
 
 /// Operations that everyone may call, as on AWS.
@@ -404,6 +455,14 @@ fn resources(template: &str, prefix: &str, caller: &Caller, members: &Value) -> 
                 let qualifier = members["Qualifier"].as_str();
                 texts(members, name).iter().map(|text| function(text, qualifier)).collect()
             }
+            // Builds are `PROJECT:ID`, and an ARN has that at its end.
+            "id" | "ids" if prefix == "codebuild" => {
+                texts(members, name).iter().map(|id| project(id).to_owned()).collect()
+            }
+            "Queue" if members[name].is_null() => vec!["Default".to_owned()],
+            "taskDefinition" | "Queue" => {
+                texts(members, name).iter().map(|text| last_part(text).to_owned()).collect()
+            }
             // IAM's paths are `/` unless given.
             "Path" if members[name].is_null() => vec!["/".to_owned()],
             // SageMaker's ARNs are in small letters.
@@ -457,6 +516,16 @@ fn function(name: &str, qualifier: Option<&str>) -> String {
     }
 }
 
+/// What a name or an ARN has behind its kind: `nightly:3` of `…:task-definition/nightly:3`.
+fn last_part(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or_default()
+}
+
+/// The project of a build.
+fn project(build: &str) -> &str {
+    last_part(build).split(':').next().unwrap_or_default()
+}
+
 /// `bucket/key` of a copy's source, which may be percent-encoded and name a version.
 fn copied(source: &str) -> String {
     let source = source.trim_start_matches('/');
@@ -469,6 +538,9 @@ fn texts(members: &Value, path: &str) -> Vec<String> {
     let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
     match (&members[name], rest) {
         (Value::String(text), None) => vec![text.clone()],
+        (Value::Array(items), None) => {
+            items.iter().filter_map(|item| Some(item.as_str()?.to_owned())).collect()
+        }
         (Value::Array(items), Some(rest)) => {
             items.iter().flat_map(|item| texts(item, rest)).collect()
         }
@@ -714,6 +786,51 @@ mod tests {
                 vec!["iam:CreateRole arn:aws:iam::123456789012:role/r"],
             ),
             (told("sts", "GetCallerIdentity", json!({})), vec![]),
+            (
+                told("ecs", "RunTask", json!({ "taskDefinition": "nightly:3" })),
+                vec!["ecs:RunTask arn:aws:ecs:us-east-1:123456789012:task-definition/nightly:3"],
+            ),
+            (
+                told(
+                    "codebuild",
+                    "BatchGetBuilds",
+                    json!({ "ids": ["a:1", "arn:aws:codebuild:us-east-1:123456789012:build/b:2"] }),
+                ),
+                vec![
+                    "codebuild:BatchGetBuilds arn:aws:codebuild:us-east-1:123456789012:project/a",
+                    "codebuild:BatchGetBuilds arn:aws:codebuild:us-east-1:123456789012:project/b",
+                ],
+            ),
+            (
+                told("emr", "TerminateJobFlows", json!({ "JobFlowIds": ["j-1"] })),
+                vec![
+                    "elasticmapreduce:TerminateJobFlows arn:aws:elasticmapreduce:us-east-1:123456789012:cluster/j-1",
+                ],
+            ),
+            (
+                told("emr", "RunJobFlow", json!({ "ServiceRole": "emr", "JobFlowRole": "nodes" })),
+                vec![
+                    "elasticmapreduce:RunJobFlow *",
+                    "iam:PassRole arn:aws:iam::123456789012:role/emr",
+                    "iam:PassRole arn:aws:iam::123456789012:role/nodes",
+                ],
+            ),
+            (
+                told(
+                    "emr-serverless",
+                    "GetJobRun",
+                    json!({ "applicationId": "a", "jobRunId": "r" }),
+                ),
+                vec![
+                    "emr-serverless:GetJobRun arn:aws:emr-serverless:us-east-1:123456789012:/applications/a/jobruns/r",
+                ],
+            ),
+            (
+                told("mediaconvert", "CreateJob", json!({})),
+                vec![
+                    "mediaconvert:CreateJob arn:aws:mediaconvert:us-east-1:123456789012:queues/Default",
+                ],
+            ),
             (
                 told(
                     "apigateway",

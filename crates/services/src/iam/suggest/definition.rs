@@ -100,7 +100,7 @@ fn task(state: &Value) -> Option<Asked> {
     };
     let (task, pattern) = task.split_once('.').unwrap_or((task, ""));
     let (service, action) = task.rsplit_once(':')?;
-    let members = parameters(state);
+    let members = integrations::members(service, action, parameters(state));
     if (service, action) == ("http", "invoke") && role.is_none() {
         let known = |value: &Value| value.as_str().filter(|text| *text != OPEN).map(str::to_owned);
         let connection = ["Authentication", "InvocationConfig"];

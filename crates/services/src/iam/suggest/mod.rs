@@ -186,6 +186,9 @@ fn to_follow(call: &Call, begun: &[Permission]) -> Vec<Permission> {
     let prefix = prefix.unwrap_or(&call.service);
     let resources: BTreeSet<String> = match followed.on {
         "" => begun.iter().map(|begun| child_of(&begun.resource)).collect(),
+        within if within.starts_with('/') => {
+            begun.iter().map(|begun| format!("{}{within}", begun.resource)).collect()
+        }
         on => [on.to_owned()].into(),
     };
     let operations = followed.follows.iter().chain(followed.ends);

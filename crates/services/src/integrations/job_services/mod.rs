@@ -53,6 +53,16 @@ pub(crate) fn service_and_operation<'a>(service: &'a str, action: &'a str) -> (&
     (known.model, renamed.map_or(action, |renamed| renamed.operation))
 }
 
+/// The members of that operation, as the action's parameters give them.
+pub(crate) fn members(service: &str, action: &str, parameters: Value) -> Value {
+    let known = ALL.iter().find(|known| known.service == service);
+    let mut renamed = known.into_iter().flat_map(|known| known.renamed);
+    match renamed.find(|renamed| renamed.action == action) {
+        Some(renamed) => renamed.asked(&parameters),
+        None => parameters,
+    }
+}
+
 /// One service.
 pub struct JobService {
     /// In a resource.
