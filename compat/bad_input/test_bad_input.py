@@ -257,3 +257,9 @@ def test_what_the_model_refuses(live, artifact):
     assert len(clients.predict(endpoint)) == 1
     assert list(processes(live[0].data).values()) == ["run-endpoint"]
     clients.sagemaker.delete_endpoint(EndpointName=endpoint)
+
+
+def test_models_of_many_models_are_refused(live):
+    container = {"Image": IMAGE, "ModelDataUrl": f"s3://{BUCKET}/models/", "Mode": "MultiModel"}
+    refused(lambda: live[1].sagemaker.create_model(ModelName=name(), PrimaryContainer=container, ExecutionRoleArn=ROLE),
+            "ValidationException", "multi-model")

@@ -92,6 +92,12 @@ async fn create_model(context: &Context, caller: &Caller, request: Value) -> Res
             "Stepwell does not yet serve inference pipelines: give one container (PrimaryContainer)",
         ));
     }
+    let given = [&request["PrimaryContainer"], &request["Containers"][0]];
+    if given.into_iter().any(|container| container["Mode"] == "MultiModel") {
+        return Err(Error::validation(
+            "Stepwell does not yet serve multi-model endpoints: leave out the container's Mode",
+        ));
+    }
     let arn = resource::arn_of(&Model::KIND, caller, &name);
     let key = resource::key_of(caller, &name);
     if let Some(known) = resource::find_key::<Model>(context, key.clone()).await? {
