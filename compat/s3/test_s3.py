@@ -336,3 +336,42 @@ def test_every_object_is_its_own_latest_version(s3, bucket):
     # What empties a bucket whether it was ever versioned or not.
     boto3.resource("s3").Bucket(bucket).object_versions.delete()
     s3.delete_bucket(Bucket=bucket)
+
+
+def test_what_every_bucket_is_can_be_asked_for(s3, bucket):
+    def encryption(algorithm):
+        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}}
+        return {"Bucket": bucket, "ServerSideEncryptionConfiguration": {"Rules": [rule]}}
+
+    def ownership(owner):
+        return {"Bucket": bucket, "OwnershipControls": {"Rules": [{"ObjectOwnership": owner}]}}
+
+    s3.put_bucket_encryption(**encryption("AES256"))
+    s3.put_bucket_ownership_controls(**ownership("BucketOwnerEnforced"))
+    refused("NotImplemented", 501, s3.put_bucket_encryption, **encryption("aws:kms"))
+    refused("NotImplemented", 501, s3.put_bucket_ownership_controls, **ownership("ObjectWriter"))
+    refused("NotImplemented", 501, s3.create_bucket, Bucket=f"{bucket}-2", ObjectOwnership="ObjectWriter")
+    s3.create_bucket(Bucket=f"{bucket}-2", ObjectOwnership="BucketOwnerEnforced")
+    refused("NoSuchBucket", 404, s3.put_bucket_encryption, **{**encryption("AES256"), "Bucket": "no-such-bucket"})
+
+
+def test_a_copy_may_depend_on_what_is_there(s3, bucket):
+    put(s3, bucket, "a", "b")
+    copy = {"Bucket": bucket, "Key": "b", "CopySource": {"Bucket": bucket, "Key": "a"}}
+    refused("PreconditionFailed", 412, s3.copy_object, IfNoneMatch="*", **copy)
+    refused("PreconditionFailed", 412, s3.copy_object, IfMatch='"0123"', **copy)
+    assert read(s3, bucket, "b") == b"b"
+    s3.copy_object(IfMatch=s3.head_object(Bucket=bucket, Key="b")["ETag"], **copy)
+    assert read(s3, bucket, "b") == b"a"
+    s3.copy_object(IfNoneMatch="*", **{**copy, "Key": "c"})
+
+
+def test_forms_are_refused_by_name(s3, bucket):
+    form = s3.generate_presigned_post(bucket, "a")
+    fields = "".join(f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+                     for name, value in {**form["fields"], "file": "body"}.items())
+    request = urllib.request.Request(form["url"], data=f"{fields}--x--\r\n".encode(), method="POST",
+                                     headers={"Content-Type": "multipart/form-data; boundary=x"})
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        urllib.request.urlopen(request)
+    assert raised.value.code == 501 and b"POST Object" in raised.value.read()

@@ -169,6 +169,15 @@ async fn prepare(request: Request<Incoming>, payload: Payload) -> Result<s3s::Ht
     let text = |headers: &HeaderMap, name: &str| {
         headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
+    let is_form =
+        text(headers, "content-type").is_some_and(|kind| kind.starts_with("multipart/form-data"));
+    if parts.method == Method::POST && is_form {
+        return Err(Error::new(
+            "NotImplemented",
+            "Stepwell's S3 does not take objects from forms (POST Object): put them, by a presigned URL if need be",
+        )
+        .with_status(501));
+    }
     let encodings = text(headers, "content-encoding").unwrap_or_default();
     let streaming =
         text(headers, "x-amz-content-sha256").is_some_and(|hash| hash.starts_with("STREAMING-"));

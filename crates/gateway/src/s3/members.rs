@@ -226,9 +226,14 @@ given! {
     }
     Delete { objects quiet }
     ObjectIdentifier { e_tag key version_id }
+    OwnershipControls { rules }
+    OwnershipControlsRule { object_ownership }
     PublicAccessBlockConfiguration {
         block_public_acls block_public_policy ignore_public_acls restrict_public_buckets
     }
+    ServerSideEncryptionByDefault { kms_master_key_id sse_algorithm }
+    ServerSideEncryptionConfiguration { rules }
+    ServerSideEncryptionRule { apply_server_side_encryption_by_default bucket_key_enabled }
     Tag { key value }
     Tagging { tag_set }
 }

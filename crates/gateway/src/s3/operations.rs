@@ -1,6 +1,8 @@
 //! The operations: which fields of `s3s`'s requests and answers are members.
 
 use futures::StreamExt;
+use http::HeaderMap;
+use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http_body_util::StreamBody;
 use hyper::body::Frame;
 use s3s::dto::*;
@@ -22,9 +24,10 @@ macro_rules! operations {
         impl S3 for Adapter {
             $(
                 async fn $method(&self, request: S3Request<$In>) -> S3Result<S3Response<$Out>> {
-                    let S3Request { input, mut extensions, .. } = request;
+                    let S3Request { input, headers, mut extensions, .. } = request;
                     let mut members = Map::new();
                     $(put(&mut members, stringify!($in_field), input.$in_field);)*
+                    conditions($name, &headers, &mut members);
                     let body: Option<Body> = None $(.or(input.$in_body.map(incoming)))?;
                     let input = Input {
                         members: Value::Object(members),
@@ -44,6 +47,18 @@ macro_rules! operations {
             )*
         }
     };
+}
+
+/// The conditions of a copy on what is there already, which `s3s` does not know.
+fn conditions(operation: &str, headers: &HeaderMap, members: &mut Map<String, Value>) {
+    if operation != "CopyObject" {
+        return;
+    }
+    for (header, member) in [(IF_MATCH, "IfMatch"), (IF_NONE_MATCH, "IfNoneMatch")] {
+        if let Some(condition) = headers.get(header).and_then(|value| value.to_str().ok()) {
+            members.insert(member.to_owned(), condition.into());
+        }
+    }
 }
 
 fn incoming(blob: StreamingBlob) -> Body {
@@ -93,7 +108,7 @@ operations! {
     create_bucket "CreateBucket"
     CreateBucketInput [] {
         acl bucket create_bucket_configuration grant_full_control grant_read grant_read_acp grant_write
-        grant_write_acp object_lock_enabled_for_bucket
+        grant_write_acp object_lock_enabled_for_bucket object_ownership
     }
     CreateBucketOutput [] { location }
 
@@ -304,6 +319,16 @@ operations! {
         bucket checksum_algorithm checksum_type initiator is_truncated key max_parts
         next_part_number_marker owner part_number_marker parts storage_class upload_id
     }
+
+    put_bucket_encryption "PutBucketEncryption"
+    PutBucketEncryptionInput [] {
+        bucket expected_bucket_owner server_side_encryption_configuration
+    }
+    PutBucketEncryptionOutput [] {}
+
+    put_bucket_ownership_controls "PutBucketOwnershipControls"
+    PutBucketOwnershipControlsInput [] { bucket expected_bucket_owner ownership_controls }
+    PutBucketOwnershipControlsOutput [] {}
 
     put_bucket_policy "PutBucketPolicy"
     PutBucketPolicyInput [] { bucket confirm_remove_self_bucket_access expected_bucket_owner policy }

@@ -43,6 +43,11 @@ struct Named {
     etag: Option<String>,
 }
 
+/// XML's `Char`.
+fn is_in_xml(sign: char) -> bool {
+    !matches!(sign, '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
+}
+
 async fn delete_objects(
     context: &Context,
     caller: &Caller,
@@ -51,7 +56,9 @@ async fn delete_objects(
     let objects = &context.objects;
     objects.bucket_of(caller, &request.bucket, request.expected_bucket_owner.as_deref()).await?;
     let named = request.delete.objects;
-    if named.is_empty() || named.len() > KEYS_MAX {
+    // What XML cannot hold could not be told of either, once it is deleted.
+    let untellable = |named: &Named| !named.key.chars().all(is_in_xml);
+    if named.is_empty() || named.len() > KEYS_MAX || named.iter().any(untellable) {
         return Err(error::malformed_xml());
     }
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());

@@ -44,6 +44,7 @@ mod put_object;
 mod read;
 mod record;
 mod refuse;
+mod settled;
 mod store;
 mod tags;
 #[cfg(test)]
@@ -111,6 +112,8 @@ static OPERATIONS: &[&Operation] = &[
     &list_objects::OPERATION,
     &list_objects_v2::OPERATION,
     &list_parts::OPERATION,
+    &settled::PUT_ENCRYPTION,
+    &settled::PUT_OWNERSHIP_CONTROLS,
     &bucket_policy::PUT,
     &bucket_tagging::PUT,
     &public_access::PUT,

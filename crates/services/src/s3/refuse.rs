@@ -27,6 +27,9 @@ pub(super) fn refuse(members: &Value) -> Result<(), Error> {
     if let Some(member) = UNSERVED.iter().find(|name| asks(name)) {
         return Err(error::not_implemented(&format!("the member `{member}`")));
     }
+    if let Some(ownership) = members["ObjectOwnership"].as_str() {
+        owned_by_bucket(ownership)?;
+    }
     let acl = members["ACL"].as_str();
     let harmless =
         matches!(acl, None | Some("private" | "bucket-owner-full-control" | "bucket-owner-read"));
@@ -34,4 +37,12 @@ pub(super) fn refuse(members: &Value) -> Result<(), Error> {
         return Err(Error::new("AccessControlListNotSupported", "The bucket does not allow ACLs"));
     }
     Ok(())
+}
+
+/// Refuses objects that are others' than the bucket's owner's.
+pub(super) fn owned_by_bucket(ownership: &str) -> Result<(), Error> {
+    match ownership {
+        "BucketOwnerEnforced" => Ok(()),
+        other => Err(error::not_implemented(&format!("the object ownership `{other}`"))),
+    }
 }

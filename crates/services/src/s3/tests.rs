@@ -268,6 +268,11 @@ async fn refusals() {
         ),
         ("DeleteBucket", json!({"Bucket": "bucket"}), "BucketNotEmpty"),
         ("DeleteObjects", json!({"Bucket": "bucket", "Delete": {"Objects": []}}), "MalformedXML"),
+        (
+            "DeleteObjects",
+            json!({"Bucket": "bucket", "Delete": {"Objects": [{"Key": "k"}, {"Key": "a\u{1}b"}]}}),
+            "MalformedXML",
+        ),
         ("CreateBucket", json!({"Bucket": "Bad_Name"}), "InvalidBucketName"),
         ("ListObjectsV2", json!({"Bucket": "bucket", "ContinuationToken": "!"}), "InvalidArgument"),
         ("ListObjectsV2", json!({"Bucket": "bucket", "MaxKeys": -1}), "InvalidArgument"),

@@ -157,6 +157,7 @@ const RULES: &[Rule] = &[
     rule("s3", "GetBucketReplication", "s3:GetReplicationConfiguration", BUCKET),
     rule("s3", "GetObjectLockConfiguration", "s3:GetBucketObjectLockConfiguration", BUCKET),
     rule("s3", "GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock", BUCKET),
+    rule("s3", "PutBucketEncryption", "s3:PutEncryptionConfiguration", BUCKET),
     rule("s3", "PutPublicAccessBlock", "s3:PutBucketPublicAccessBlock", BUCKET),
     rule("s3", "DeletePublicAccessBlock", "s3:PutBucketPublicAccessBlock", BUCKET),
 
