@@ -134,8 +134,8 @@ pub mod string {
         if f.is_nan() {
             return "null".to_string();
         }
-        // 2.0.6 rounds whole numbers as well.
-        if f.fract() == 0.0 && !crate::environment::is_states() {
+        // 2.0.6 rounds whole numbers as well, AWS does not: it writes 2^63 as 9223372036854776000.
+        if f.fract() == 0.0 {
             crate::value::js_number_to_string(f)
         } else {
             crate::value::js_number_to_string(round_to_precision_15(f))

@@ -13,6 +13,7 @@ mod builtins;
 mod datetime;
 pub mod environment;
 pub mod evaluator;
+pub mod exact;
 pub mod functions;
 mod integer_picture;
 mod number_picture;

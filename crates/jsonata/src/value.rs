@@ -1050,6 +1050,9 @@ pub(crate) fn js_number_to_string(f: f64) -> String {
     if f == 0.0 {
         return "0".to_string();
     }
+    if let Some(exact) = crate::exact::of(f) {
+        return exact.to_string();
+    }
     let abs = f.abs();
     if (1e-6..1e21).contains(&abs) {
         // Rust's Display is shortest-round-trip and never exponential,
@@ -1143,11 +1146,14 @@ impl<'de> Visitor<'de> for JValueVisitor {
     }
 
     fn visit_i64<E: de::Error>(self, v: i64) -> Result<JValue, E> {
-        Ok(JValue::Number(v as f64))
+        Ok(JValue::Number(crate::exact::read(v)))
     }
 
     fn visit_u64<E: de::Error>(self, v: u64) -> Result<JValue, E> {
-        Ok(JValue::Number(v as f64))
+        Ok(JValue::Number(match i64::try_from(v) {
+            Ok(v) => crate::exact::read(v),
+            Err(_) => v as f64,
+        }))
     }
 
     fn visit_f64<E: de::Error>(self, v: f64) -> Result<JValue, E> {
@@ -1241,7 +1247,10 @@ impl From<&serde_json::Value> for JValue {
         match v {
             serde_json::Value::Null => JValue::Null,
             serde_json::Value::Bool(b) => JValue::Bool(*b),
-            serde_json::Value::Number(n) => JValue::Number(n.as_f64().unwrap_or(0.0)),
+            serde_json::Value::Number(n) => JValue::Number(match n.as_i64() {
+                Some(n) => crate::exact::read(n),
+                None => n.as_f64().unwrap_or(0.0),
+            }),
             serde_json::Value::String(s) => JValue::String(s.as_str().into()),
             serde_json::Value::Array(arr) => {
                 let mut flat = true;

@@ -95,17 +95,17 @@ fn parse(given: Given) -> Answer {
     }
 }
 
-/// `$partition(array, size)`: the array in chunks.
+/// `$partition(array, size)`: the array in chunks. Undefined where there is nothing to put into them, or they
+/// could hold nothing.
 fn partition(given: Given) -> Answer {
     arguments("partition", given, 2, 2)?;
     let size = number("partition", given, 1)?.trunc();
     if size < 1.0 {
-        return Err(failed(
-            "D3137: The chunk size of function \"partition\" must be a positive integer",
-        ));
+        return Ok(JValue::Undefined);
     }
     match &given[0] {
         JValue::Undefined => Ok(JValue::Undefined),
+        JValue::Array(items) if items.is_empty() => Ok(JValue::Undefined),
         JValue::Array(items) => Ok(JValue::cons(
             items
                 .chunks(size.min(1e9) as usize)
@@ -116,18 +116,22 @@ fn partition(given: Given) -> Answer {
     }
 }
 
-/// `$range(first, last, step)`: the numbers from the first to the last, which is included.
+/// `$range(first, last, step)`: the numbers from the first to the last, which is included. A single one is no
+/// array; where there is none, or no step, the range is undefined.
 fn range(given: Given) -> Answer {
-    arguments("range", given, 3, 3)?;
+    arguments("range", given, 2, 3)?;
+    if given.get(2).is_none_or(JValue::is_undefined) {
+        return Ok(JValue::Undefined);
+    }
     let first = number("range", given, 0)?.trunc();
     let last = number("range", given, 1)?.trunc();
     let step = number("range", given, 2)?.trunc();
-    if step == 0.0 {
-        return Err(failed("D3137: The step of function \"range\" must not be 0"));
-    }
     let count = ((last - first) / step).floor() + 1.0;
-    if count.is_nan() || count < 1.0 {
-        return Ok(JValue::cons(Vec::new()));
+    if step == 0.0 || count.is_nan() || count < 1.0 {
+        return Ok(JValue::Undefined);
+    }
+    if count == 1.0 {
+        return Ok(JValue::Number(first));
     }
     if count > RANGE_ELEMENTS_MAX {
         return Err(failed(jsonata::environment::OUT_OF_MEMORY));
@@ -135,9 +139,12 @@ fn range(given: Given) -> Answer {
     Ok(JValue::cons((0..count as u64).map(|at| JValue::Number(first + at as f64 * step)).collect()))
 }
 
-/// `$hash(text, algorithm)`: the digest in hexadecimal digits.
+/// `$hash(text, algorithm)`: the digest in hexadecimal digits; undefined without an algorithm.
 fn hash(given: Given) -> Answer {
-    arguments("hash", given, 2, 2)?;
+    arguments("hash", given, 1, 2)?;
+    if given.get(1).is_none_or(JValue::is_undefined) {
+        return Ok(JValue::Undefined);
+    }
     let (JValue::String(data), JValue::String(algorithm)) = (&given[0], &given[1]) else {
         let wrong = if matches!(given[0], JValue::String(_)) { 2 } else { 1 };
         return if given[0].is_undefined() {

@@ -14,6 +14,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use jsonata::ast::AstNode;
+use jsonata::exact::Integers;
 use jsonata::value::JValue;
 use serde_json::Value;
 
@@ -129,11 +130,13 @@ pub(crate) struct Session<'s> {
     pub scope: &'s Scope<'s>,
     /// Arrays and objects with what became of them, known by where they are.
     converted: RefCell<Vec<(*const Value, JValue)>>,
+    /// Whole numbers among it that no double holds.
+    integers: RefCell<Integers>,
 }
 
 impl<'s> Session<'s> {
     pub(crate) fn new(scope: &'s Scope<'s>) -> Session<'s> {
-        Session { scope, converted: RefCell::default() }
+        Session { scope, converted: RefCell::default(), integers: RefCell::default() }
     }
 
     /// A member of `$states`, if it exists here, as far as it is read.

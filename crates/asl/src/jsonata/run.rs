@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use jsonata::ast::AstNode;
 use jsonata::environment::{self, Dialect, Environment};
 use jsonata::evaluator::{Context, Evaluator, EvaluatorOptions};
+use jsonata::exact;
 use jsonata::value::JValue;
 use serde_json::{Map, Number, Value};
 
@@ -35,6 +36,17 @@ pub(super) fn parse(text: &str) -> Result<AstNode, Failure> {
 
 /// Evaluates in AWS's dialect. `None` is undefined.
 pub(super) fn in_state(
+    program: &AstNode,
+    references: &References,
+    session: &Session,
+    place: &str,
+) -> Result<Option<Value>, Failure> {
+    exact::within(&mut session.integers.borrow_mut(), || {
+        in_state_of(program, references, session, place)
+    })
+}
+
+fn in_state_of(
     program: &AstNode,
     references: &References,
     session: &Session,
@@ -184,6 +196,9 @@ fn converted(value: &JValue, depth: usize, left: &mut usize) -> Result<Option<Va
 
 /// A number as JavaScript prints it: whole ones without a fraction. What JSON has no number for is its name.
 fn json_number(number: f64) -> Value {
+    if let Some(exact) = exact::of(number) {
+        return Value::from(exact);
+    }
     if number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0 {
         return Value::from(number as i64);
     }

@@ -1,26 +1,20 @@
 //! What a Choice state does: the first rule that matches leads on, else `Default`.
 
-use super::{Fault, Stepper};
+use super::Stepper;
 use crate::data_flow::{Leaving, Place};
 use crate::definition::{Choice, Flow, Rule};
 use crate::execution::Visit;
 use crate::expression::EvaluationError;
-use crate::{Failure, FrameId, Name};
-
-/// No rule of a Choice state matched and it has no `Default`.
-const NO_CHOICE_MATCHED: &str = "States.NoChoiceMatched";
+use crate::{FrameId, Name};
 
 impl Stepper<'_> {
     pub(super) fn choose(&mut self, frame: FrameId, visit: &Visit, choice: &Choice) {
         match decide(&self.place(frame), visit, choice) {
             Ok(Some((leaving, next))) => self.exit(frame, visit, leaving, Some(next)),
             Ok(None) => {
-                let cause = self.located(
-                    frame,
-                    "Failed to transition out of the state. The state does not point to a next state.",
-                );
-                let failure = Failure { error: Some(NO_CHOICE_MATCHED.into()), cause: Some(cause) };
-                self.trouble(frame, Fault::new(failure));
+                // The specification has an error of its own for this, `States.NoChoiceMatched`. AWS has not.
+                let cause = "Failed to transition out of the state. The state does not point to a next state.";
+                self.fatal(frame, cause.to_owned());
             }
             Err(error) => self.evaluation_failed(frame, error),
         }

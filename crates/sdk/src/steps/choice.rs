@@ -34,7 +34,7 @@ impl Choice {
     }
 
     /// The way when no rule holds. Without it, the state that follows in the chain; without either the
-    /// execution fails with `States.NoChoiceMatched`.
+    /// execution fails with `States.Runtime`.
     pub fn otherwise(mut self, next: impl Into<Chain>) -> Self {
         self.state.default = Some(next.into());
         self

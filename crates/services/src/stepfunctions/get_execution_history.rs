@@ -354,8 +354,8 @@ impl View {
         };
         if matches!(target, TaskTarget::Integration { .. }) {
             members.insert("region".to_owned(), region.as_str().into());
-            let text = if self.data { parameters.text() } else { "" };
-            members.insert("parameters".to_owned(), text.into());
+            // AWS shows them also to who wants no data.
+            members.insert("parameters".to_owned(), parameters.text().into());
         } else {
             members = self.input(members, parameters);
         }

@@ -311,10 +311,7 @@ impl Run<'_> {
         }
         match self.state["Default"].as_str() {
             Some(next) => Ok(Exit { next: Some(next.to_owned()), ..self.leave(input, false)? }),
-            None => Err(self.located(
-                "States.NoChoiceMatched",
-                "Failed to transition out of the state. The state does not point to a next state.",
-            )),
+            None => Err(Trouble::Broken),
         }
     }
 

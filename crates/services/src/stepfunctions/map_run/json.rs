@@ -15,10 +15,9 @@ pub(super) fn rows(bytes: Box<dyn Read + Send>, pointer: Option<&str>) -> Result
     for name in pointer.unwrap_or_default().split('/').skip(1) {
         let name = name.replace("~1", "/").replace("~0", "~");
         if !text.descend(&name)? {
-            let pointer = pointer.unwrap_or_default();
-            return Err(failed::reader(format!(
-                "The ItemsPointer '{pointer}' leads to nothing in the object."
-            )));
+            return Err(failed::reader(
+                "The provided ReaderConfig.ItemsPointer does not match any valid path in the JSON structure.",
+            ));
         }
     }
     let object = match text.peek()? {
@@ -247,7 +246,7 @@ mod tests {
         let text = r#"{"x": {"a/b": [7, [{"k": 1}, 2]]}, "o": {"m": 1, "n": "2"}}"#;
         assert_eq!(read(text, Some("/x/a~1b/1")), Ok(json!([{"k": 1}, 2])));
         assert_eq!(read(text, Some("/o")), Ok(json!([["m", 1], ["n", "2"]])));
-        assert!(read(text, Some("/x/none")).unwrap_err().contains("'/x/none'"));
+        assert!(read(text, Some("/x/none")).unwrap_err().contains("ItemsPointer does not match"));
     }
 
     #[test]
