@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use store::{Batch, Expect, Record, RecordWrite, Scan};
 
-use crate::{Caller, Context, Error, arn};
+use crate::{Caller, Context, Error, arn, page};
 
 /// A kind of resource: where its records are and what its ARN says.
 pub struct Kind {
@@ -191,6 +191,8 @@ pub struct ListRequest {
     creation_time_before: Option<f64>,
     last_modified_time_after: Option<f64>,
     last_modified_time_before: Option<f64>,
+    warm_pool_status_equals: Option<String>,
+    training_plan_arn_equals: Option<String>,
 }
 
 /// A resource as lists see it: what they filter and sort by, and the summary they show.
@@ -216,40 +218,56 @@ pub async fn list<T: Resource>(
     listed: impl Fn(&T) -> Listed,
 ) -> Result<Value, Error> {
     let stored = scan::<T>(context, format!("{}/{}/", caller.account, caller.region)).await?;
-    let mut rows: Vec<Listed> = stored
-        .iter()
-        .map(|stored| listed(&stored.value))
-        .filter(|row| request.takes(row))
-        .collect();
-    match request.sort_by.as_deref() {
-        Some("Name") => rows.sort_by(|a, b| a.name.cmp(&b.name)),
-        Some("Status") => rows.sort_by(|a, b| {
-            (&a.status, a.created_at, &a.name).cmp(&(&b.status, b.created_at, &b.name))
-        }),
-        _ => rows.sort_by(|a, b| (a.created_at, &a.name).cmp(&(b.created_at, &b.name))),
-    }
-    if request.sort_order.as_deref() != Some("Ascending") {
-        rows.reverse();
-    }
-    let start = match &request.next_token {
-        None => 0,
-        Some(token) => token.parse().map_err(|_| {
-            Error::validation("Invalid NextToken: it is not one of an answer of this operation")
-        })?,
-    };
-    // AWS shows ten a page unless asked for more.
-    let size = request.max_results.unwrap_or(10).clamp(1, 100);
-    let more = rows.len() > start + size;
-    let page: Vec<Value> = rows.into_iter().skip(start).take(size).map(|row| row.summary).collect();
+    let rows = stored.iter().map(|stored| listed(&stored.value)).collect();
+    let (page, next) = request.page(rows)?;
     let mut answer = Map::new();
-    answer.insert(member.to_owned(), Value::Array(page));
-    if more {
-        answer.insert("NextToken".to_owned(), Value::String((start + size).to_string()));
+    answer.insert(member.to_owned(), page.into_iter().map(|row| row.summary).collect());
+    if let Some(next) = next {
+        answer.insert("NextToken".to_owned(), next.into());
     }
     Ok(Value::Object(answer))
 }
 
+/// Where a row stands in a list: what is sorted by, when it was made, its name. A token is that of the first
+/// row of a page, so that what is made or deleted meanwhile moves nothing from one page to another.
+type Place = (String, i64, String);
+
 impl ListRequest {
+    /// The rows of the page, and the token of the next.
+    fn page(&self, mut rows: Vec<Listed>) -> Result<(Vec<Listed>, Option<String>), Error> {
+        rows.retain(|row| self.takes(row));
+        rows.sort_by_key(|row| self.place(row));
+        let ascending = self.sort_order.as_deref() == Some("Ascending");
+        if !ascending {
+            rows.reverse();
+        }
+        if let Some(token) = &self.next_token {
+            let place = page::position(token).and_then(|text| serde_json::from_str(&text).ok());
+            let first: Place = place.ok_or_else(|| {
+                Error::validation("Invalid NextToken: it is not one of an answer of this operation")
+            })?;
+            rows.retain(|row| match ascending {
+                true => self.place(row) >= first,
+                false => self.place(row) <= first,
+            });
+        }
+        // AWS shows ten a page unless asked for more.
+        let size = self.max_results.unwrap_or(10).clamp(1, 100);
+        let next = rows.get(size).map(|row| page::token(&json!(self.place(row)).to_string()));
+        rows.truncate(size);
+        Ok((rows, next))
+    }
+
+    fn place(&self, row: &Listed) -> Place {
+        match self.sort_by.as_deref() {
+            Some("Name") => (String::new(), 0, row.name.clone()),
+            Some("Status") => {
+                (row.status.clone().unwrap_or_default(), row.created_at, row.name.clone())
+            }
+            _ => (String::new(), row.created_at, row.name.clone()),
+        }
+    }
+
     fn takes(&self, row: &Listed) -> bool {
         let name = self
             .name_contains
@@ -261,7 +279,11 @@ impl ListRequest {
             let at = at as f64 / 1000.0;
             after.is_none_or(|after| at > after) && before.is_none_or(|before| at < before)
         };
+        // No job has either.
+        let others =
+            self.warm_pool_status_equals.is_none() && self.training_plan_arn_equals.is_none();
         name && status
+            && others
             && within(row.created_at, self.creation_time_after, self.creation_time_before)
             && within(
                 row.modified_at,
@@ -282,5 +304,51 @@ pub fn copy_members(from: &Value, names: &[&str], into: &mut Map<String, Value>)
         if let Some(value) = from.get(*name).filter(|value| !value.is_null()) {
             into.insert((*name).to_owned(), value.clone());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(number: i64) -> Listed {
+        Listed {
+            name: format!("n{number:02}"),
+            // Several were made in the same moment.
+            created_at: number / 3,
+            modified_at: number,
+            status: Some(["Failed", "InService"][number as usize % 2].to_owned()),
+            summary: json!({}),
+        }
+    }
+
+    #[test]
+    fn what_is_deleted_between_pages_moves_nothing() {
+        for sort_by in ["Name", "CreationTime", "Status"] {
+            for sort_order in ["Ascending", "Descending"] {
+                let mut request = ListRequest {
+                    sort_by: Some(sort_by.to_owned()),
+                    sort_order: Some(sort_order.to_owned()),
+                    max_results: Some(4),
+                    ..ListRequest::default()
+                };
+                let (mut there, mut seen): (Vec<i64>, Vec<String>) =
+                    ((0..25).collect(), Vec::new());
+                loop {
+                    let rows = there.iter().copied().map(row).collect();
+                    let (page, next) = request.page(rows).unwrap();
+                    seen.extend(page.iter().map(|row| row.name.clone()));
+                    // Each page is deleted as it is read.
+                    there.retain(|number| !seen.contains(&row(*number).name));
+                    let Some(next) = next else { break };
+                    request.next_token = Some(next);
+                }
+                seen.sort();
+                let all: Vec<String> = (0..25).map(|number| row(number).name).collect();
+                assert_eq!(seen, all, "{sort_by} {sort_order}");
+            }
+        }
+        let request = ListRequest { next_token: Some("2".to_owned()), ..ListRequest::default() };
+        assert!(request.page(Vec::new()).is_err());
     }
 }
