@@ -43,6 +43,14 @@ struct FilteredEvent {
     event_id: String,
 }
 
+/// An event of a stream.
+struct Found {
+    stream: String,
+    line: LogLine,
+    /// When it is its turn among those of other streams: not before what its own stream has before it.
+    turn: i64,
+}
+
 pub(super) async fn filter_log_events(
     context: &Context,
     caller: &Caller,
@@ -68,7 +76,7 @@ pub(super) async fn filter_log_events(
             return Err(no_stream());
         }
     }
-    let mut found: Vec<(String, LogLine)> = Vec::new();
+    let mut found: Vec<Found> = Vec::new();
     for stream in searched {
         let (path, name) = (stream.value.path, stream.value.name);
         let from = offsets.get(&name).copied().unwrap_or(0);
@@ -89,30 +97,36 @@ pub(super) async fn filter_log_events(
         .await?;
         let change = super::change(&caller.account, &caller.region, &group);
         context.changes.tell_when_grown(&read, length, change);
-        found.extend(lines.into_iter().map(|line| (name.clone(), line)));
+        let mut turn = i64::MIN;
+        found.extend(lines.into_iter().map(|line| {
+            turn = turn.max(line.timestamp);
+            Found { stream: name.clone(), line, turn }
+        }));
     }
-    // Stable: events of one stream keep their order.
-    found.sort_by_key(|(_, line)| line.timestamp);
+    // Stable, and turns of one stream only grow: its events are given out in the order of its file, behind
+    // whose last one the next page goes on.
+    found.sort_by_key(|found| found.turn);
     let mut bytes = 0;
     let fits = found
         .iter()
         .take(limit)
-        .take_while(|(_, line)| {
-            bytes += line.text.len();
+        .take_while(|found| {
+            bytes += found.line.text.len();
             bytes <= PAGE_BYTES_MAX
         })
         .count()
         .max(usize::from(!found.is_empty()));
     let more = found.len() > fits;
     found.truncate(fits);
-    for (name, line) in &found {
-        offsets.insert(name.clone(), line.end);
+    for Found { stream, line, .. } in &found {
+        offsets.insert(stream.clone(), line.end);
     }
+    found.sort_by_key(|found| found.line.timestamp);
     let next_token = match more {
         true => Some(page::token(&serde_json::to_string(&offsets).unwrap_or_default())),
         false => None,
     };
-    let shown = |(stream, line): (String, LogLine)| FilteredEvent {
+    let shown = |Found { stream, line, .. }: Found| FilteredEvent {
         event_id: format!("{:014}{:042}", line.timestamp, line.start),
         log_stream_name: stream,
         timestamp: line.timestamp,
