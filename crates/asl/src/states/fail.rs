@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::setting::{bare, runtime};
 use super::{Fault, Stepper};
 use crate::data_flow::Place;
 use crate::definition::{Fail, Text};
@@ -34,22 +35,25 @@ fn text(
     field: &str,
     path_field: &str,
 ) -> Result<Option<String>, EvaluationError> {
-    let value = match text {
-        None => return Ok(None),
-        Some(Text::Literal(text)) => return Ok(Some(text.clone())),
+    match text {
+        None => Ok(None),
+        Some(Text::Literal(text)) => Ok(Some(text.clone())),
         Some(Text::Template(template)) => {
-            place.with(input.value(), |scope| template.evaluate(scope, path_field))?
+            match place.with(input.value(), |scope| template.evaluate(scope, path_field))? {
+                Value::String(text) => Ok(Some(text)),
+                other => {
+                    let path = bare(template.source());
+                    Err(runtime(format!(
+                        "The {path_field} parameter does not reference a string value: {path} == {other}"
+                    )))
+                }
+            }
         }
         Some(Text::Jsonata(expression)) => {
-            let value = place.with(input.value(), |scope| expression.evaluate(scope, field))?;
-            if !value.is_string() {
-                return Err(expression.unexpected_type(field, "string", &value));
+            match place.with(input.value(), |scope| expression.evaluate(scope, field))? {
+                Value::String(text) => Ok(Some(text)),
+                other => Err(expression.unexpected_type(field, "string", &other)),
             }
-            value
         }
-    };
-    match value {
-        Value::String(text) => Ok(Some(text)),
-        other => Ok(Some(other.to_string())),
     }
 }

@@ -242,7 +242,7 @@ impl Run<'_> {
                 let scope = self.scope(self.input);
                 return match self.find(&scope, path).ok_or(Trouble::Broken)? {
                     Value::String(text) => Ok(Some(text)),
-                    other => Ok(Some(other.to_string())),
+                    _ => Err(Trouble::Broken),
                 };
             }
             let Some(written) = self.state[field].as_str() else { return Ok(None) };
