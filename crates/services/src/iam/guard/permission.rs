@@ -249,6 +249,8 @@ const RULES: &[Rule] = &[
     rule("mediaconvert", "CreateJob", "", "queues/{Queue}"),
     rule("mediaconvert", "GetJob", "", "jobs/{Id}"),
     rule("mediaconvert", "CancelJob", "", "jobs/{Id}"),
+    rule("bedrock", "CreateModelCustomizationJob", "", "{baseModelIdentifier}"),
+    rule("bedrock", "CreateModelCustomizationJob", "", "custom-model/*"),
     rule("bedrock", "CreateModelCustomizationJob", "", "model-customization-job/*"),
     rule("bedrock", "GetModelCustomizationJob", "", "{jobIdentifier}"),
     rule("bedrock", "StopModelCustomizationJob", "", "{jobIdentifier}"),
@@ -460,6 +462,10 @@ fn resources(template: &str, prefix: &str, caller: &Caller, members: &Value) -> 
             "id" | "ids" if prefix == "codebuild" => {
                 texts(members, name).iter().map(|id| project(id).to_owned()).collect()
             }
+            "baseModelIdentifier" => texts(members, name)
+                .into_iter()
+                .map(|model| foundation_model(&model, &caller.region))
+                .collect(),
             "Queue" if members[name].is_null() => vec!["Default".to_owned()],
             "taskDefinition" | "Queue" => {
                 texts(members, name).iter().map(|text| last_part(text).to_owned()).collect()
@@ -520,6 +526,16 @@ fn function(name: &str, qualifier: Option<&str>) -> String {
 /// What a name or an ARN has behind its kind: `nightly:3` of `…:task-definition/nightly:3`.
 fn last_part(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or_default()
+}
+
+/// The ARN of a model of Bedrock's own, which is nobody's account's.
+fn foundation_model(model: &str, region: &str) -> String {
+    match model.starts_with("arn:") {
+        true => model.to_owned(),
+        false => {
+            format!("arn:{}:bedrock:{region}::foundation-model/{model}", arn::partition(region))
+        }
+    }
 }
 
 /// The project of a build.

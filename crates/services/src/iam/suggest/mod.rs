@@ -144,12 +144,44 @@ impl Place {
             let followed = to_follow(call, &own);
             own.extend(followed);
         }
-        let mut groups = vec![own, passed.into_iter().map(Permission::from).collect()];
+        let beside = self.beside(call, &passed);
+        let passed = passed.into_iter().map(Permission::from).collect();
+        let mut groups = vec![own, passed, beside];
         if let Some(rule) = managed_rule(&call.resource) {
             let rule = arn::arn("events", &self.region, &self.account, &format!("rule/{rule}"));
             groups.push(RULE_ACTIONS.iter().map(|action| permission(*action, &rule)).collect());
         }
         groups
+    }
+
+    /// What services elsewhere ask of whoever calls them, as AWS documents it.
+    fn beside(&self, call: &Call, passed: &[&Need]) -> Vec<Permission> {
+        match (call.service.as_str(), call.operation.as_str()) {
+            ("eks", "CreateNodegroup") => {
+                let read = ["iam:GetRole", "iam:ListAttachedRolePolicies"];
+                let of_roles = passed
+                    .iter()
+                    .flat_map(|need| read.map(|action| permission(action, need.resource.as_str())));
+                [permission("ec2:DescribeSubnets", "*")].into_iter().chain(of_roles).collect()
+            }
+            ("emr-containers", "CreateVirtualCluster") => {
+                vec![self.linked_role("emr-containers", "AmazonEMRContainers")]
+            }
+            ("emr-serverless", "CreateApplication") => {
+                vec![self.linked_role("ops.emr-serverless", "AmazonEMRServerless")]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// To make the role that the service has in every account which uses it.
+    fn linked_role(&self, service: &str, name: &str) -> Permission {
+        let service = format!("{service}.amazonaws.com");
+        let role = format!("role/aws-service-role/{service}/AWSServiceRoleFor{name}*");
+        let arn = format!("arn:{}:iam::{}:{role}", arn::partition(&self.region), self.account);
+        let mut permission = permission("iam:CreateServiceLinkedRole", arn);
+        permission.conditions.push(("iam:AWSServiceName".to_owned(), service));
+        permission
     }
 
     fn of_http(&self, http: &Http) -> Vec<Vec<Permission>> {
