@@ -36,7 +36,11 @@ pub(super) fn whole(
                     cause: format!("{field} cannot be negative."),
                     location: Some(field.into()),
                 }),
-                None => Err(expression.unexpected_type(field, "number", &value)),
+                None => {
+                    // A number that is none of these is said to be no integer.
+                    let expected = if value.is_number() { "integer" } else { "number" };
+                    Err(expression.unexpected_type(field, expected, &value))
+                }
             }
         }
     }

@@ -1,12 +1,14 @@
 //! The Task state: work asked of the world, and its answers.
 
-use super::setting;
+use serde_json::Value;
+
+use super::setting::{self, bare};
 use super::{Fault, Stepper};
 use crate::data_flow::Place;
 use crate::definition::{Pattern, Task};
 use crate::event::{FailedPhase, TaskTarget};
 use crate::execution::{OpenTask, Phase, Visit, make_token};
-use crate::expression::EvaluationError;
+use crate::expression::{EvaluationError, type_name};
 use crate::{Command, Data, EventKind, Failure, FrameId, ScheduledTask, TaskId, error_name};
 
 /// What a task is scheduled with.
@@ -188,7 +190,7 @@ fn order(place: &Place<'_>, visit: &Visit, task: &Task) -> Result<Order, Evaluat
         Some(template) => {
             let credentials =
                 place.with(input.value(), |scope| template.evaluate(scope, "Credentials"))?;
-            credentials.get("RoleArn").and_then(|role| role.as_str()).map(str::to_owned)
+            Some(role(&credentials, template.source())?)
         }
         None => None,
     };
@@ -196,4 +198,34 @@ fn order(place: &Place<'_>, visit: &Visit, task: &Task) -> Result<Order, Evaluat
     // Any task may hand its token on; only then is it worth a place in the journal.
     let token_seen = place.token.is_some_and(|token| parameters.text().contains(token));
     Ok(Order { parameters, credentials_role, timeout_seconds, heartbeat_seconds, token_seen })
+}
+
+/// The role that `Credentials` name. Without one that can be taken the task must not act with another.
+fn role(credentials: &Value, written: &Value) -> Result<String, EvaluationError> {
+    let role = credentials.get("RoleArn").unwrap_or(&Value::Null);
+    if let Some(role) = role.as_str() {
+        return Ok(role.to_owned());
+    }
+    let path = written.get("RoleArn.$");
+    let expression = |text: &Value| {
+        let text = text.as_str()?.strip_prefix("{%")?.strip_suffix("%}")?;
+        Some(text.trim().to_owned())
+    };
+    let (field, source) = match written.get("RoleArn") {
+        Some(written) => ("Credentials/RoleArn", expression(written)),
+        None => ("Credentials", expression(written)),
+    };
+    Err(match (path, source) {
+        (None, Some(source)) => EvaluationError::query(
+            format!(
+                "The JSONata expression '{source}' specified for the field '{field}' returned an unexpected result type. Expected 'string', but was '{}' for value: {role}",
+                type_name(role)
+            ),
+            field,
+        ),
+        (path, _) => EvaluationError::runtime(format!(
+            "The RoleArn parameter of the Credentials does not reference a string value: {} == {role}",
+            bare(path.unwrap_or(written))
+        )),
+    })
 }
