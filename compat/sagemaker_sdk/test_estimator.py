@@ -2,6 +2,7 @@
 
 The SDK sleeps 5 to 30 seconds between two looks at a job or an endpoint; here it only naps."""
 
+import gzip
 import json
 import time
 import uuid
@@ -218,6 +219,15 @@ def test_transform(session, fitted, dataset, tmp_path, capsys):
     key = output.split("/", 3)[3] + "/rows.csv.out"
     answers = numbers(boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
     assert len(answers) == 300 and error(held_out[:300], answers) < 120
+
+    if V1:
+        return
+    packed = tmp_path / "packed.csv.gz"
+    packed.write_bytes(gzip.compress((tmp_path / "rows.csv").read_bytes()))
+    uri = session.upload_data(str(packed), bucket=bucket, key_prefix=f"direct/{uuid.uuid4().hex[:8]}")
+    transformer.transform(uri, content_type="text/csv", split_type="Line", compression_type="Gzip", wait=True, logs=False)
+    key = output.split("/", 3)[3] + "/packed.csv.gz.out"
+    assert numbers(boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()) == answers
 
 
 def test_stop(session, data):

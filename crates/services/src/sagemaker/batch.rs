@@ -3,11 +3,16 @@
 //!
 //! Source: the DataProcessing, SplitType, BatchStrategy and AssembleWith members of CreateTransformJob.
 
+use std::io::Read as _;
+
 use serde::{Deserialize, Serialize};
 
 /// How a transform job treats its data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Processing {
+    /// The input is compressed.
+    #[serde(default)]
+    pub gzip: bool,
     /// Records are lines, or the whole input is one.
     pub split_lines: bool,
     /// One record a request, or as many as fit.
@@ -104,6 +109,14 @@ pub fn transform(
     input: &[u8],
     mut model: impl FnMut(&[u8]) -> Result<Vec<u8>, String>,
 ) -> Result<Vec<u8>, String> {
+    let unpacked;
+    let input = match processing.gzip {
+        true => {
+            unpacked = unpack(input)?;
+            &unpacked
+        }
+        false => input,
+    };
     let records = split(processing, input);
     let mut output = Vec::new();
     let mut batch: Vec<&[u8]> = Vec::new();
@@ -134,6 +147,13 @@ pub fn transform(
         send(processing, &batch, &body, &mut model, &mut output)?;
     }
     Ok(output)
+}
+
+fn unpack(input: &[u8]) -> Result<Vec<u8>, String> {
+    let mut unpacked = Vec::new();
+    let read = flate2::read::MultiGzDecoder::new(input).read_to_end(&mut unpacked);
+    read.map_err(|error| format!("cannot be decompressed: {error}"))?;
+    Ok(unpacked)
 }
 
 /// The records of an input. Blank lines are none.
@@ -224,10 +244,13 @@ fn write(rows: impl Iterator<Item = Vec<String>>, line_ends: bool) -> Result<Vec
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     fn processing() -> Processing {
         Processing {
+            gzip: false,
             split_lines: true,
             single_record: false,
             max_payload: 6 << 20,
@@ -251,6 +274,29 @@ mod tests {
 
     fn run(processing: &Processing, input: &str) -> String {
         String::from_utf8(transform(processing, input.as_bytes(), columns).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn compressed_inputs_are_unpacked_first() {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(b"1,2\n3,4\n").unwrap();
+        let packed = packed.finish().unwrap();
+        let processing = Processing { gzip: true, ..processing() };
+        let seen = |input: &[u8]| {
+            let mut seen = Vec::new();
+            let done = transform(&processing, input, |body| {
+                seen.extend_from_slice(body);
+                Ok(b"5\n6\n".to_vec())
+            });
+            done.map(|_| String::from_utf8(seen).unwrap())
+        };
+        let plain =
+            transform(&Processing { gzip: false, ..processing.clone() }, b"1,2\n3,4\n", |body| {
+                assert_eq!(seen(&packed).unwrap().as_bytes(), body);
+                Ok(b"5\n6\n".to_vec())
+            });
+        assert_eq!(plain, transform(&processing, &packed, |_| Ok(b"5\n6\n".to_vec())));
+        assert!(seen(b"1,2\n").unwrap_err().starts_with("cannot be decompressed"));
     }
 
     #[test]

@@ -187,11 +187,6 @@ async fn check(
 ) -> Result<(), Error> {
     inputs::one_instance(&request["TransformResources"])?;
     processing(request)?;
-    if request["TransformInput"]["CompressionType"].as_str().is_some_and(|kind| kind != "None") {
-        return Err(Error::validation(
-            "Stepwell does not yet decompress input (TransformInput.CompressionType): use None",
-        ));
-    }
     inputs::s3_path(
         request["TransformOutput"]["S3OutputPath"].as_str(),
         "TransformOutput.S3OutputPath",
@@ -256,6 +251,7 @@ pub(super) fn processing(request: &Value) -> Result<Processing, Error> {
     // 0 is AWS's word for "no bound of mine": the largest it allows.
     let max_payload = if megabytes == 0 { 100 } else { megabytes as usize } << 20;
     Ok(Processing {
+        gzip: input["CompressionType"] == "Gzip",
         split_lines,
         single_record,
         max_payload,
