@@ -282,6 +282,13 @@ impl Paths<'_> {
                 );
             }
         };
+        let of_map = ["MaxConcurrency", "ToleratedFailureCount", "ToleratedFailurePercentage"];
+        if of_map.contains(&field) && matches!(found.root, Root::Execution) {
+            return Err(self.misplaced(
+                field,
+                "Step Functions takes it from the step's input alone: use `StepInput`",
+            ));
+        }
         let path = self.path(found)?;
         fields.insert(name, path.into());
         Ok(())

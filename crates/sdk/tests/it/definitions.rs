@@ -64,6 +64,10 @@ fn mistakes_are_build_errors() {
         fault(pass("A").result(json!({ "x": inputs.get("JobName") }))),
         "state `A` has a placeholder in `Result.x`, where the States Language allows no path"
     );
+    assert_eq!(
+        fault(Map::new("M", pass("A")).max_concurrency(inputs.get("JobName"))),
+        "state `M` has a placeholder in `MaxConcurrency`, where the States Language allows no path"
+    );
 }
 
 #[test]

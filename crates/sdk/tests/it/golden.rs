@@ -102,7 +102,7 @@ pub fn everything() -> Workflow {
         .branch(
             Map::new("Each", Pass::new("One").parameters(serde_json::json!({ "v.$": "$" })))
                 .items_path("$.items")
-                .max_concurrency(inputs.get("Parallel"))
+                .max_concurrency(StepInput::default().get("Parallel"))
                 .item_selector(serde_json::json!({ "index.$": "$$.Map.Item.Index", "limit": inputs.get("Limit") })),
         )
         .branch(Chain::new().then(Wait::until("Until", "2026-01-01T00:00:00Z")).then(Pass::new("After")))
