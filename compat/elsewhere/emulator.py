@@ -7,7 +7,6 @@ and buses by moto, and Step Functions' own requests are handed on to Stepwell.
 import base64
 import io
 import json
-import linecache
 import os
 import re
 import sys
@@ -46,18 +45,21 @@ class Function:
 
     def invoke(self, payload):
         """The answer's bytes, and whether they tell of an error."""
-        lines = self.source.splitlines(keepends=True)
-        linecache.cache[self.file] = (len(self.source), None, lines, self.file)
         try:
             scope = {"__name__": "handler"}
             exec(compile(self.source, self.file, "exec"), scope)
             result = scope[self.handler](json.loads(payload or b"{}"), None)
             return (result if isinstance(result, bytes) else json.dumps(result).encode()), False
         except Exception as error:  # noqa: BLE001 - whatever the function raises is its answer
-            frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == self.file]
+            # Functions run at the same time and their files have the same name: each knows its own lines.
+            lines = self.source.splitlines()
+            frames = [
+                traceback.FrameSummary(self.file, number, frame.f_code.co_name, line=lines[number - 1])
+                for frame, number in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == self.file
+            ]
             told = {
                 "errorMessage": str(error), "errorType": type(error).__name__, "requestId": str(uuid.uuid4()),
-                "stackTrace": [re.sub(r"\n *\^+\n", "\n", line) for line in traceback.format_list(frames)],
+                "stackTrace": traceback.format_list(frames),
             }
             return json.dumps(told).encode(), True
 
