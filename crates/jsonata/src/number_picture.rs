@@ -323,8 +323,8 @@ impl Analysed {
             let mut positions = Vec::new();
             let mut at = find(part, &symbols.grouping_separator, 0);
             while let Some(place) = at {
-                let place = place.min(part.len());
-                positions.push(places(if to_left { &part[..place] } else { &part[place..] }));
+                let within = place.min(part.len());
+                positions.push(places(if to_left { &part[..within] } else { &part[within..] }));
                 // The reference goes on in the integer part, whatever part it began in.
                 at = find(&parts.integer, &symbols.grouping_separator, place + 1);
             }
