@@ -38,6 +38,13 @@ impl<'d> Object<'d> {
     }
 }
 
+/// Reads an integer that is at least the one and at most the other.
+fn integer_between(
+    (least, most): (u64, u64),
+) -> impl Fn(&mut Reader, &Object, &str) -> Option<u64> {
+    move |reader, object, field| reader.integer(object, field, least, most)
+}
+
 impl Reader {
     /// Refuses fields that do not belong here.
     pub(super) fn only(&mut self, object: &Object, known: &[&str]) {
@@ -201,9 +208,7 @@ impl Reader {
         bounds: (u64, u64),
         within: &Within,
     ) -> Option<Setting<u64>> {
-        self.setting(object, field, within, |reader, object, field| {
-            reader.integer(object, field, bounds.0, bounds.1)
-        })
+        self.setting(object, field, within, integer_between(bounds))
     }
 
     /// As [`Reader::integer_setting`], of a Map: its `…Path` must be a reference path.
@@ -214,10 +219,13 @@ impl Reader {
         bounds: (u64, u64),
         within: &Within,
     ) -> Option<Setting<u64>> {
-        let literal = |reader: &mut Reader, object: &Object, field: &str| {
-            reader.integer(object, field, bounds.0, bounds.1)
-        };
-        self.setting_with(object, field, within, literal, Reader::reference_into_data)
+        self.setting_with(
+            object,
+            field,
+            within,
+            integer_between(bounds),
+            Reader::reference_into_data,
+        )
     }
 
     pub(super) fn setting<T>(
