@@ -236,8 +236,8 @@ fn describe_operand(v: &JValue) -> String {
 fn size_of_argument(argument: &JValue) -> usize {
     match argument {
         JValue::String(text) => text.len() / 64,
-        JValue::Array(items) => items.len() / 16,
-        JValue::Object(members) => members.len() / 16,
+        JValue::Array(items) => items.len() / 4,
+        JValue::Object(members) => members.len() / 4,
         _ => 0,
     }
 }
@@ -1263,7 +1263,7 @@ pub(crate) fn dispatch_pure(
                     "T0410: now() takes no arguments".to_string(),
                 ));
             }
-            Ok(JValue::string(crate::datetime::now()))
+            coded(crate::datetime::now())
         }
         "millis" => {
             if !args.is_empty() {

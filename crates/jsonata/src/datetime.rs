@@ -3,10 +3,11 @@
 
 use std::sync::OnceLock;
 
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 
 use crate::environment;
 use crate::integer_picture::{Case, Format, PictureError, parse_int};
+use crate::pattern::Pattern;
 
 const MILLIS_IN_A_DAY: f64 = 86_400_000.0;
 /// JavaScript's dates reach 100,000,000 days from the epoch.
@@ -16,13 +17,8 @@ const MISSING: &str =
     "D3136: The date/time picture string is missing specifiers required to parse the timestamp";
 
 /// `$now()`.
-pub(crate) fn now() -> String {
-    iso8601(environment::now_millis())
-}
-
-/// Milliseconds as `2026-01-02T03:04:05.678Z`.
-pub(crate) fn iso8601(millis: f64) -> String {
-    format(millis, None, None).unwrap_or_default()
+pub(crate) fn now() -> Result<String, PictureError> {
+    format(environment::now_millis(), None, None)
 }
 
 /// `$toMillis`. `None` is undefined: the text does not fit the picture.
@@ -56,6 +52,7 @@ fn parse_iso8601(text: &str) -> Result<f64, PictureError> {
         )
         .expect("a pattern of our own")
     });
+    environment::steps(8)?;
     let Some(found) = read.captures(text) else { return Ok(f64::NAN) };
     let part = |index: usize| found.get(index).map(|part| part.as_str());
     let number = |index: usize, missing: f64| {
@@ -292,6 +289,7 @@ fn analyse(picture: &str) -> Result<Vec<Part>, PictureError> {
             _ => {}
         }
         parts.push(Part::Marker(marker));
+        environment::steps(8)?;
         rest = &after[close + 1..];
     }
     literal(&mut parts, rest);
@@ -611,15 +609,15 @@ fn parse_by(text: &str, picture: &str) -> Result<Option<f64>, PictureError> {
         pattern.push(')');
     }
     pattern.push('$');
-    let regex = RegexBuilder::new(&pattern)
-        .case_insensitive(true)
-        .build()
-        .map_err(|_| format!("Invalid regular expression: /{pattern}/"))?;
-    let Some(found) = regex.captures(text) else { return Ok(None) };
+    let regex = Pattern::new(&pattern, "i").map_err(|error| match error.as_str() {
+        environment::OUT_OF_STEPS => error,
+        _ => format!("Invalid regular expression: /{pattern}/"),
+    })?;
+    let Some(found) = regex.captures_at(text, 0)? else { return Ok(None) };
     let mut components: Vec<(char, Option<f64>)> = Vec::new();
-    for (part, group) in parts.iter().zip(found.iter().skip(1)) {
+    for (part, group) in parts.iter().zip(found.into_iter().skip(1)) {
         if let Part::Marker(marker) = part {
-            let value = marker.parse(group.map_or("", |group| group.as_str()))?;
+            let value = marker.parse(group.map_or("", |(start, end)| &text[start..end]))?;
             components.retain(|(component, _)| *component != marker.component);
             components.push((marker.component, value));
         }

@@ -4,7 +4,9 @@
 //! as long as [`within`] runs. Budgets count steps and bytes, never time, so that the same evaluation ends
 //! the same way on every machine.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// What an evaluation gets from outside.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +23,8 @@ pub struct Environment {
     pub value_bytes_max: u64,
     /// Bytes of all strings and arrays that the evaluation makes, kept or not.
     pub made_bytes_max: u64,
+    /// Bytes that arrays, objects and functions take at any one time.
+    pub held_bytes_max: i64,
 }
 
 /// Whose rules hold where versions of JSONata differ.
@@ -41,6 +45,7 @@ impl Environment {
         steps_max: u64::MAX,
         value_bytes_max: u64::MAX,
         made_bytes_max: u64::MAX,
+        held_bytes_max: i64::MAX,
     };
 }
 
@@ -59,24 +64,102 @@ thread_local! {
     static CURRENT: Cell<Environment> = const { Cell::new(Environment::PLAIN) };
     static STEPS_LEFT: Cell<u64> = const { Cell::new(u64::MAX) };
     static BYTES_LEFT: Cell<u64> = const { Cell::new(u64::MAX) };
+    /// What containers hold now. Below zero where more of them end in here than were made in here.
+    static HELD_BYTES: Cell<i64> = const { Cell::new(0) };
+    static SERIAL: Cell<u64> = const { Cell::new(0) };
+    static SEEN: RefCell<HashSet<u64>> = RefCell::new(HashSet::new());
 }
+
+/// Patterns that one evaluation may come back to as if they were compiled once; more of them are compiled each time.
+const SEEN_MAX: usize = 64;
 
 /// Runs an evaluation in an environment. One that runs out of its budget may be unwound, with [`Exhausted`].
 pub fn within<R>(environment: Environment, run: impl FnOnce() -> R) -> R {
-    struct Restore(Environment, u64, u64);
+    struct Restore(Environment, u64, u64, i64);
     impl Drop for Restore {
         fn drop(&mut self) {
             CURRENT.set(self.0);
             STEPS_LEFT.set(self.1);
             BYTES_LEFT.set(self.2);
+            HELD_BYTES.set(self.3);
         }
     }
     let _restore = Restore(
         CURRENT.replace(environment),
         STEPS_LEFT.replace(environment.steps_max),
         BYTES_LEFT.replace(environment.made_bytes_max),
+        HELD_BYTES.replace(0),
     );
+    SERIAL.set(SERIAL.get() + 1);
+    SEEN.with_borrow_mut(HashSet::clear);
     run()
+}
+
+/// A number that each evaluation of this thread has for itself.
+pub(crate) fn serial() -> u64 {
+    SERIAL.get()
+}
+
+/// Whether this evaluation comes upon a pattern for the first time. What a pattern costs to compile is counted then, so
+/// that the count does not depend on what earlier evaluations left compiled.
+pub(crate) fn is_new(pattern: &impl Hash) -> bool {
+    let mut hasher = DefaultHasher::new();
+    pattern.hash(&mut hasher);
+    SEEN.with_borrow_mut(|seen| {
+        let is_new = seen.insert(hasher.finish());
+        if seen.len() > SEEN_MAX {
+            seen.clear();
+        }
+        is_new
+    })
+}
+
+/// Memory of the evaluation that somebody holds: taken when this is made or copied, given back when it is dropped. An
+/// evaluation that has none left is unwound.
+#[derive(Debug)]
+pub(crate) struct Held(u32);
+
+impl Held {
+    /// An array of so many items.
+    #[inline]
+    pub(crate) fn items(count: usize) -> Held {
+        Held::bytes(count.saturating_mul(64).saturating_add(64))
+    }
+
+    /// An object of so many members.
+    #[inline]
+    pub(crate) fn members(count: usize) -> Held {
+        Held::bytes(count.saturating_mul(128).saturating_add(192))
+    }
+
+    /// A function with what it keeps of its surroundings.
+    pub(crate) fn function() -> Held {
+        Held::bytes(1024)
+    }
+
+    #[inline]
+    fn bytes(bytes: usize) -> Held {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let held = HELD_BYTES.get().saturating_add(i64::from(bytes));
+        if held > CURRENT.get().held_bytes_max {
+            std::panic::resume_unwind(Box::new(Exhausted(OUT_OF_MEMORY)));
+        }
+        HELD_BYTES.set(held);
+        Held(bytes)
+    }
+}
+
+impl Clone for Held {
+    fn clone(&self) -> Held {
+        Held::bytes(self.0 as usize)
+    }
+}
+
+impl Drop for Held {
+    #[inline]
+    fn drop(&mut self) {
+        HELD_BYTES.set(HELD_BYTES.get().saturating_sub(i64::from(self.0)));
+    }
 }
 
 /// Whether 2.0.6's rules hold.
@@ -86,7 +169,7 @@ pub(crate) fn is_states() -> bool {
 
 /// One step of work, or several.
 #[inline]
-pub(crate) fn steps(count: usize) -> Result<(), String> {
+pub fn steps(count: usize) -> Result<(), String> {
     let left = STEPS_LEFT.get();
     match left.checked_sub(count as u64) {
         Some(left) => {
@@ -127,7 +210,7 @@ pub fn steps_left() -> u64 {
 }
 
 /// A string or array of so many bytes is about to be made.
-pub(crate) fn hold(bytes: usize) -> Result<(), String> {
+pub fn hold(bytes: usize) -> Result<(), String> {
     let bytes = bytes as u64;
     let left = BYTES_LEFT.get();
     if bytes > CURRENT.get().value_bytes_max || bytes > left {
@@ -138,7 +221,7 @@ pub(crate) fn hold(bytes: usize) -> Result<(), String> {
 }
 
 /// An array of so many items is about to be made.
-pub(crate) fn hold_items(items: usize) -> Result<(), String> {
+pub fn hold_items(items: usize) -> Result<(), String> {
     hold(items.saturating_mul(8))
 }
 

@@ -11,6 +11,7 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
 use crate::ast::{AstNode, BinaryOp, PathStep, Stage};
+use crate::environment::Held;
 use crate::parser;
 use crate::value::{JArray, JValue, flattens_in_step, walk};
 use indexmap::IndexMap;
@@ -2529,50 +2530,6 @@ enum LambdaResult {
     },
 }
 
-thread_local! {
-    static LIVE_LAMBDAS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
-}
-
-/// Number of `StoredLambda` instances currently alive on this thread.
-///
-/// The snapshot-capture closure design cannot form `Rc` cycles (a closure can
-/// only capture values that existed before it did, and self-reference is
-/// late-bound at invocation rather than stored), so this count must return to
-/// its prior level once evaluation results are dropped. Exposed so tests can
-/// assert that repeated evaluation does not leak closures.
-pub fn live_lambda_count() -> usize {
-    LIVE_LAMBDAS.with(|c| c.get())
-}
-
-/// Marker owned by every `StoredLambda`, maintaining `live_lambda_count`.
-#[derive(Debug)]
-pub struct LiveLambdaToken(());
-
-impl LiveLambdaToken {
-    fn new() -> Self {
-        LIVE_LAMBDAS.with(|c| c.set(c.get() + 1));
-        LiveLambdaToken(())
-    }
-}
-
-impl Default for LiveLambdaToken {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Clone for LiveLambdaToken {
-    fn clone(&self) -> Self {
-        Self::new()
-    }
-}
-
-impl Drop for LiveLambdaToken {
-    fn drop(&mut self) {
-        LIVE_LAMBDAS.with(|c| c.set(c.get() - 1));
-    }
-}
-
 /// How a partial application (`$f(1, ?)`) reaches the function it applies.
 #[derive(Clone, Debug)]
 pub(crate) enum PartialTarget {
@@ -2651,8 +2608,7 @@ pub struct StoredLambda {
     /// `Rc` so invocation can detach a handle from the borrowed closure with a
     /// refcount bump.
     pub(crate) partial: Option<Rc<PartialApplication>>,
-    /// Keeps `live_lambda_count` accurate; see that function.
-    pub live_token: LiveLambdaToken,
+    pub(crate) _held: Held,
     /// The scope the function was defined in: names its body neither binds
     /// nor captured resolve there, not where it is called (#191).
     pub(crate) def_scope: DefScope,
@@ -3520,6 +3476,7 @@ fn wildcard_values<'a>(values: impl Iterator<Item = &'a JValue>) -> JValue {
         }
         flatten_into(value, &mut items);
     }
+    crate::environment::take_steps(items.len() / 8);
     if appended_array { JValue::array(items) } else { JValue::sequence(items) }
 }
 
@@ -5291,7 +5248,7 @@ impl Evaluator {
                     thunk: *thunk,
                     self_name: None,
                     partial: None,
-                    live_token: LiveLambdaToken::new(),
+                    _held: Held::function(),
                     def_scope: self.context.def_scope(),
                 };
                 Ok(JValue::Lambda(Rc::new(stored_lambda)))
@@ -5376,7 +5333,7 @@ impl Evaluator {
                     thunk: false,
                     self_name: None,
                     partial: None,
-                    live_token: LiveLambdaToken::new(),
+                    _held: Held::function(),
                     def_scope: self.context.def_scope(),
                 };
                 Ok(JValue::Lambda(Rc::new(transform_lambda)))
@@ -5636,7 +5593,7 @@ impl Evaluator {
                 thunk,
                 self_name: None,
                 partial: None,
-                live_token: LiveLambdaToken::new(),
+                _held: Held::function(),
                 def_scope,
             }))
         };
@@ -7416,7 +7373,7 @@ impl Evaluator {
                     // every invocation, wherever the value has traveled.
                     self_name: Some(var_name.clone()),
                     partial: None,
-                    live_token: LiveLambdaToken::new(),
+                    _held: Held::function(),
                     def_scope: self.context.def_scope(),
                 };
                 let lambda_value = JValue::Lambda(Rc::new(stored_lambda));
@@ -8963,7 +8920,7 @@ impl Evaluator {
                     thunk,
                     self_name: None,
                     partial: None,
-                    live_token: LiveLambdaToken::new(),
+                    _held: Held::function(),
                     // An inline function, defined where it is called.
                     def_scope: self.context.def_scope(),
                 }),
@@ -9245,7 +9202,7 @@ impl Evaluator {
                         thunk: *thunk,
                         self_name: Some(var_name.clone()),
                         partial: None,
-                        live_token: LiveLambdaToken::new(),
+                        _held: Held::function(),
                         def_scope: self.context.def_scope(),
                     };
                     let lambda_value = JValue::Lambda(Rc::new(stored_lambda));
@@ -9637,7 +9594,7 @@ impl Evaluator {
             thunk: false,
             self_name: None,
             partial: None,
-            live_token: LiveLambdaToken::new(),
+            _held: Held::function(),
             // Its body names only what it captured.
             def_scope: DefScope::ROOT,
         }));
@@ -10933,7 +10890,7 @@ impl Evaluator {
                 placeholder_positions,
                 total_args: args.len(),
             })),
-            live_token: LiveLambdaToken::new(),
+            _held: Held::function(),
             // Its target is resolved already; the scope is never consulted.
             def_scope: DefScope::ROOT,
         };

@@ -193,7 +193,7 @@ pub mod string {
         if weight >= VALUES_MAX {
             return Err(FunctionError::RuntimeError(crate::environment::OUT_OF_MEMORY.to_owned()));
         }
-        crate::environment::steps(weight / 8).map_err(FunctionError::RuntimeError)?;
+        crate::environment::steps(weight / 2).map_err(FunctionError::RuntimeError)?;
         reject_non_finite(value)?;
         write_stringified(value, indent, 0, &mut out);
         crate::environment::hold(out.len()).map_err(FunctionError::RuntimeError)?;
@@ -424,6 +424,7 @@ pub mod string {
 
         if sep.is_empty() {
             // Split into individual characters
+            crate::environment::steps(s.len() / 4).map_err(FunctionError::RuntimeError)?;
             let chars: Vec<JValue> = s.chars().map(|c| JValue::string(c.to_string())).collect();
             // Truncate to limit if specified
             let result =
@@ -431,6 +432,9 @@ pub mod string {
             return Ok(JValue::array(result));
         }
 
+        let count = s.matches(sep).count() + 1;
+        crate::environment::steps(count / 4).map_err(FunctionError::RuntimeError)?;
+        crate::environment::hold_items(count).map_err(FunctionError::RuntimeError)?;
         let parts: Vec<JValue> = s.split(sep).map(JValue::string).collect();
 
         // Truncate to limit if specified (limit is max number of results)
@@ -761,6 +765,7 @@ pub mod string {
         let mut matches = RegexMatches::new(re, s).counting_utf16();
         let mut current = matches.next_match()?;
         while let Some(found) = current {
+            crate::environment::steps(4).map_err(FunctionError::RuntimeError)?;
             let (index, _) = found.utf16_span.expect("counting UTF-16 offsets");
             let mut match_obj = IndexMap::with_capacity(3);
             match_obj.insert("match".to_string(), JValue::string(found.text));
@@ -1082,6 +1087,7 @@ pub mod array {
 
     /// $sort(array) - Sort array
     pub fn sort(arr: &[JValue]) -> Result<JValue, FunctionError> {
+        crate::environment::steps(arr.len() / 2).map_err(FunctionError::RuntimeError)?;
         let mut result = arr.to_vec();
 
         // Check if all elements are of comparable types
@@ -1204,6 +1210,7 @@ pub mod object {
     /// $spread(object) - Spread object into array of key-value pairs
     pub fn spread(obj: &IndexMap<String, JValue>) -> Result<JValue, FunctionError> {
         // Each key-value pair becomes a single-key object: {"key": value}
+        crate::environment::steps(obj.len()).map_err(FunctionError::RuntimeError)?;
         let pairs: Vec<JValue> = obj
             .iter()
             .map(|(k, v)| {
@@ -1222,6 +1229,7 @@ pub mod object {
         for obj in objects {
             match obj {
                 JValue::Object(map) => {
+                    crate::environment::steps(map.len()).map_err(FunctionError::RuntimeError)?;
                     for (k, v) in map.iter() {
                         result.insert(k.clone(), v.clone());
                     }

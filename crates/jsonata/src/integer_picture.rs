@@ -25,6 +25,7 @@ pub(crate) fn format(value: f64, picture: &str) -> Result<String, PictureError> 
 /// `$parseInteger`. What does not fit the picture is not refused, as in the reference: it is some number, or NaN.
 pub(crate) fn parse(text: &str, picture: &str) -> Result<f64, PictureError> {
     let format = Format::analyse(picture)?;
+    environment::steps(16)?;
     format.regex()?;
     format.parse(text)
 }
@@ -73,6 +74,7 @@ pub(crate) struct Format {
 
 impl Format {
     pub(crate) fn analyse(picture: &str) -> Result<Format, PictureError> {
+        environment::steps(4 + picture.len() / 16)?;
         let (token, modifier) = picture.rsplit_once(';').unwrap_or((picture, ""));
         let mut format = Format {
             primary: Primary::Decimal,
@@ -128,6 +130,8 @@ impl Format {
         self.zero = zero;
         self.mandatory_digits = f64::from(mandatory);
         self.optional_digits = f64::from(optional);
+        // Each is looked for among all.
+        environment::steps(separators.len().saturating_mul(separators.len()) / 512)?;
         if let Some(distance) = distance(&separators) {
             self.regular = true;
             separators.truncate(1);
@@ -174,10 +178,12 @@ impl Format {
         }
         if self.regular {
             let Separator { position, character } = self.separators[0];
+            environment::steps((digits.len() / position).saturating_mul(digits.len()) / 4096)?;
             for group in (1..=digits.len().saturating_sub(1) / position).rev() {
                 digits.insert(digits.len() - group * position, character);
             }
         } else {
+            environment::steps(self.separators.len().saturating_mul(digits.len()) / 4096)?;
             for Separator { position, character } in self.separators.iter().rev() {
                 // JavaScript counts a place before the beginning from the end.
                 let after = match digits.len().checked_sub(*position) {
@@ -320,6 +326,7 @@ fn letters(mut value: f64) -> Result<String, PictureError> {
         letters.push(char::from(b'a' + ((value - 1.0) % 26.0) as u8));
         value = ((value - 1.0) / 26.0).floor();
     }
+    environment::steps(letters.len() / 2)?;
     Ok(letters.iter().rev().collect())
 }
 
@@ -351,6 +358,7 @@ fn roman(mut value: f64) -> Result<String, PictureError> {
         return Err(STACK_OVERFLOW.into());
     }
     environment::hold(value as usize / 1000)?;
+    environment::steps(value as usize / 16_000)?;
     let mut text = String::new();
     for (worth, numeral) in NUMERALS {
         while value >= worth {
@@ -436,7 +444,9 @@ fn words(value: f64, ordinal: bool) -> Result<String, PictureError> {
     if !value.is_finite() {
         return Err(STACK_OVERFLOW.into());
     }
-    Ok(words_of(value, false, ordinal))
+    let words = words_of(value, false, ordinal);
+    environment::steps(words.len() / 4)?;
+    Ok(words)
 }
 
 /// `follows`: words stand before these.

@@ -62,6 +62,7 @@ pub(crate) fn format_base(value: f64, radix: Option<f64>) -> Result<String, Pict
             break;
         }
     }
+    environment::steps(digits.len() / 8)?;
     if value < 0.0 {
         digits.push('-');
     }
@@ -74,6 +75,7 @@ pub(crate) fn format_number(
     picture: &str,
     options: Option<&IndexMap<String, JValue>>,
 ) -> Result<String, PictureError> {
+    environment::steps(16 + picture.len() / 2)?;
     let symbols = Symbols::new(options);
     let separator = text(&symbols.pattern_separator);
     let pictures: Vec<&str> = picture.split(&separator).collect();
@@ -87,8 +89,10 @@ pub(crate) fn format_number(
     for part in &parts {
         part.validate(&symbols)?;
     }
-    let mut analysed: Vec<Analysed> =
-        parts.into_iter().map(|part| Analysed::new(part, &symbols)).collect();
+    let mut analysed = Vec::new();
+    for part in parts {
+        analysed.push(Analysed::new(part, &symbols)?);
+    }
     let negative = if analysed.len() > 1 {
         analysed.swap_remove(1)
     } else {
@@ -316,7 +320,11 @@ struct Analysed {
 }
 
 impl Analysed {
-    fn new(parts: Parts, symbols: &Symbols) -> Analysed {
+    fn new(parts: Parts, symbols: &Symbols) -> Result<Analysed, PictureError> {
+        // Each group is looked for, and its places counted, in the whole of the picture.
+        let separators =
+            parts.picture.iter().filter(|c| symbols.grouping_separator.contains(c)).count();
+        environment::steps(separators.saturating_mul(parts.picture.len()) / 64)?;
         let digits = |part: &[char]| part.iter().filter(|c| symbols.is_digit(**c)).count();
         let places = |part: &[char]| part.iter().filter(|c| symbols.is_place(**c)).count();
         let groups = |part: &[char], to_left: bool| {
@@ -350,7 +358,7 @@ impl Analysed {
         if integer_min == 0 && fraction_min == 0 {
             fraction_min = 1;
         }
-        Analysed {
+        Ok(Analysed {
             regular_group: regular(&integer_groups),
             integer_groups,
             fraction_groups,
@@ -362,7 +370,7 @@ impl Analysed {
             picture: parts.picture,
             prefix: parts.prefix,
             suffix: parts.suffix,
-        }
+        })
     }
 
     fn apply(&self, value: f64, symbols: &Symbols) -> Result<String, PictureError> {
@@ -410,7 +418,9 @@ impl Analysed {
         };
         if self.regular_group > 0 {
             let group = self.regular_group as i64;
-            for count in 1..=(before - 1).div_euclid(group) {
+            let groups = (before - 1).div_euclid(group);
+            environment::steps((groups.max(0) as usize).saturating_mul(number.len()) / 4096)?;
+            for count in 1..=groups {
                 insert(&mut number, before - count * group);
             }
         } else {

@@ -9,6 +9,8 @@ use indexmap::IndexMap;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
+use crate::environment::Held;
+
 /// A JSON-like value with O(1) clone semantics via Rc-wrapping.
 ///
 /// Standard JSON types (Array, Object, String) are wrapped in Rc for cheap cloning.
@@ -96,7 +98,7 @@ impl JArray {
     #[inline]
     pub fn new(items: Vec<JValue>) -> Self {
         JArray {
-            items: Rc::new(JItems(items)),
+            items: Rc::new(JItems::new(items)),
             sequence: false,
             cons: false,
             keep_singleton: false,
@@ -160,7 +162,7 @@ impl JArray {
     #[inline]
     pub fn with_items(&self, items: Vec<JValue>) -> JArray {
         JArray {
-            items: Rc::new(JItems(items)),
+            items: Rc::new(JItems::new(items)),
             outer_wrapper: false,
             // The new items are not known to be flat.
             flat: false,
@@ -262,8 +264,20 @@ impl IntoIterator for JArray {
 
 /// The items of a [`JArray`], behind its `Rc`: a `Vec<JValue>` whose drop
 /// does not recurse (#233). Dereferences to the `Vec`.
-#[derive(Clone, Default, PartialEq)]
-pub struct JItems(Vec<JValue>);
+#[derive(Clone)]
+pub struct JItems(Vec<JValue>, #[allow(dead_code)] Held);
+
+impl Default for JItems {
+    fn default() -> JItems {
+        JItems::new(Vec::new())
+    }
+}
+
+impl PartialEq for JItems {
+    fn eq(&self, other: &JItems) -> bool {
+        self.0 == other.0
+    }
+}
 
 impl Deref for JItems {
     type Target = Vec<JValue>;
@@ -285,6 +299,12 @@ impl Drop for JItems {
 }
 
 impl JItems {
+    #[inline]
+    fn new(items: Vec<JValue>) -> JItems {
+        let held = Held::items(items.len());
+        JItems(items, held)
+    }
+
     /// The rest of `drop`, kept out of line so the common case above stays
     /// small enough to inline.
     #[inline(never)]
@@ -309,10 +329,28 @@ impl<'a> IntoIterator for &'a JItems {
 /// `IndexMap<String, JValue>` whose drop does not recurse (#233).
 /// Dereferences to the map, so it reads and updates like one; build it with
 /// [`JValue::object`] or `JMap::from(map)`.
-#[derive(Clone, Default, PartialEq)]
-pub struct JMap(IndexMap<String, JValue>);
+#[derive(Clone)]
+pub struct JMap(IndexMap<String, JValue>, #[allow(dead_code)] Held);
+
+impl Default for JMap {
+    fn default() -> JMap {
+        JMap::new(IndexMap::new())
+    }
+}
+
+impl PartialEq for JMap {
+    fn eq(&self, other: &JMap) -> bool {
+        self.0 == other.0
+    }
+}
 
 impl JMap {
+    #[inline]
+    fn new(map: IndexMap<String, JValue>) -> JMap {
+        let held = Held::members(map.len());
+        JMap(map, held)
+    }
+
     /// The map itself. Never clones.
     #[inline]
     pub fn into_inner(mut self) -> IndexMap<String, JValue> {
@@ -342,7 +380,7 @@ impl DerefMut for JMap {
 impl From<IndexMap<String, JValue>> for JMap {
     #[inline]
     fn from(map: IndexMap<String, JValue>) -> Self {
-        JMap(map)
+        JMap::new(map)
     }
 }
 
@@ -356,7 +394,7 @@ impl From<JMap> for IndexMap<String, JValue> {
 impl FromIterator<(String, JValue)> for JMap {
     #[inline]
     fn from_iter<I: IntoIterator<Item = (String, JValue)>>(iter: I) -> Self {
-        JMap(IndexMap::from_iter(iter))
+        JMap::new(IndexMap::from_iter(iter))
     }
 }
 
@@ -819,7 +857,7 @@ impl JValue {
     #[inline]
     pub fn object(mut m: IndexMap<String, JValue>) -> Self {
         order_like_javascript(&mut m);
-        JValue::Object(Rc::new(JMap(m)))
+        JValue::Object(Rc::new(JMap::new(m)))
     }
 
     #[inline]

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use jsonata::environment;
 use jsonata::evaluator::{Evaluator, EvaluatorError};
 use jsonata::value::JValue;
 
@@ -59,6 +60,11 @@ pub(super) fn register_random(evaluator: &mut Evaluator, moment: Moment) {
     });
 }
 
+/// Counts what a function does, in steps of the evaluation.
+fn work(steps: usize) -> Result<(), EvaluatorError> {
+    environment::steps(steps).map_err(EvaluatorError::EvaluationError)
+}
+
 fn failed(message: impl Into<String>) -> EvaluatorError {
     EvaluatorError::EvaluationError(message.into())
 }
@@ -88,9 +94,14 @@ fn parse(given: Given) -> Answer {
     arguments("parse", given, 1, 1)?;
     match &given[0] {
         JValue::Undefined => Ok(JValue::Undefined),
-        JValue::String(text) => JValue::from_json_str(text).map_err(|_| {
-            failed(format!("D3137: The argument of function \"parse\" is not valid JSON: {text}"))
-        }),
+        JValue::String(text) => {
+            work(text.len() / 8)?;
+            JValue::from_json_str(text).map_err(|_| {
+                failed(format!(
+                    "D3137: The argument of function \"parse\" is not valid JSON: {text}"
+                ))
+            })
+        }
         _ => Err(mismatch("parse", 1)),
     }
 }
@@ -106,12 +117,14 @@ fn partition(given: Given) -> Answer {
     match &given[0] {
         JValue::Undefined => Ok(JValue::Undefined),
         JValue::Array(items) if items.is_empty() => Ok(JValue::Undefined),
-        JValue::Array(items) => Ok(JValue::cons(
-            items
-                .chunks(size.min(1e9) as usize)
-                .map(|chunk| JValue::array(chunk.to_vec()))
-                .collect(),
-        )),
+        JValue::Array(items) => work(items.len()).map(|()| {
+            JValue::cons(
+                items
+                    .chunks(size.min(1e9) as usize)
+                    .map(|chunk| JValue::array(chunk.to_vec()))
+                    .collect(),
+            )
+        }),
         other => Ok(JValue::cons(vec![JValue::array(vec![other.clone()])])),
     }
 }
@@ -134,8 +147,9 @@ fn range(given: Given) -> Answer {
         return Ok(JValue::Number(first));
     }
     if count > RANGE_ELEMENTS_MAX {
-        return Err(failed(jsonata::environment::OUT_OF_MEMORY));
+        return Err(failed(environment::OUT_OF_MEMORY));
     }
+    work(count as usize / 4)?;
     Ok(JValue::cons((0..count as u64).map(|at| JValue::Number(first + at as f64 * step)).collect()))
 }
 
@@ -153,6 +167,7 @@ fn hash(given: Given) -> Answer {
             Err(mismatch("hash", wrong))
         };
     };
+    work(data.len() / 32)?;
     digest(data.as_bytes(), algorithm).map(JValue::string).ok_or_else(|| {
         failed(format!(
             "D3137: \"{algorithm}\" is not one of the algorithms MD5, SHA-1, SHA-256, SHA-384, SHA-512"

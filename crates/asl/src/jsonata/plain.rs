@@ -26,7 +26,7 @@ pub struct Bounds {
 impl Default for Bounds {
     /// Less than a second of work.
     fn default() -> Bounds {
-        Bounds { steps: 6_000_000, depth: None }
+        Bounds { steps: 4_000_000, depth: None }
     }
 }
 

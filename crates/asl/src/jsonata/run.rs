@@ -22,6 +22,10 @@ const STATES_DEPTH_MAX: usize = 100;
 const STATES_VALUE_BYTES_MAX: u64 = 6_990_256;
 /// Bytes that one evaluation may make in all, kept or not.
 const MADE_BYTES_MAX: u64 = 256 << 20;
+/// Bytes that the arrays, objects and functions of one evaluation take at any one time.
+const STATES_HELD_BYTES_MAX: i64 = 256 << 20;
+/// As above in plain JSONata, where ranges of 10,000,000 numbers are made.
+const PLAIN_HELD_BYTES_MAX: i64 = 1 << 30;
 /// Nodes and rounds of loops: below a second on any machine that would run this.
 const STEPS_MAX: u64 = 4_000_000;
 /// Values in a result.
@@ -80,6 +84,7 @@ fn in_state_of(
         steps_max: STEPS_MAX.min(scope.budget.steps_left()),
         value_bytes_max: STATES_VALUE_BYTES_MAX,
         made_bytes_max: MADE_BYTES_MAX,
+        held_bytes_max: STATES_HELD_BYTES_MAX,
     };
     let mut evaluator = Evaluator::with_options(context, options);
     functions::register(&mut evaluator, references, scope.moment, place);
@@ -108,6 +113,7 @@ pub(super) fn plainly(
         steps_max: bounds.steps,
         value_bytes_max: MADE_BYTES_MAX,
         made_bytes_max: MADE_BYTES_MAX,
+        held_bytes_max: PLAIN_HELD_BYTES_MAX,
     };
     let mut evaluator = Evaluator::with_options(context, options);
     functions::register_random(&mut evaluator, moment);

@@ -1,8 +1,9 @@
 //! AWS's dialect of JSONata, case by case: `tests/data/jsonata-states.jsonl`.
 
 use asl::expression::{Budget, Jsonata, LazyContext, NoVariables, Scope};
+use asl::jsonata::{Bounds, evaluate_plain};
 use asl::{Moment, Timestamp};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 fn outcome(expression: &str, input: &Value, seed: u64) -> Value {
     let make = || json!({"State": {"Name": "S"}});
@@ -119,4 +120,48 @@ fn no_expression_hangs_or_grows() {
     assert!(outcome(&deep, &json!({}), 1).is_object());
     let long = vec!["1"; 50_000].join("+");
     assert!(outcome(&long, &json!({}), 1).is_object());
+}
+
+#[test]
+fn what_functions_do_is_counted() {
+    let cases = include_str!("../data/jsonata-costs.jsonl").lines().skip(1);
+    let mut wrong = Vec::new();
+    for case in cases.map(|line| serde_json::from_str::<Value>(line).expect("a case")) {
+        let expression = case["expr"].as_str().expect("an expression");
+        let least = case["steps"].as_u64().expect("steps");
+        let code = |steps| {
+            let moment = Moment { now: Timestamp(1_700_000_000_000), seed: 1 };
+            let bounds = Bounds { steps, depth: None };
+            evaluate_plain(expression, None, &Map::new(), moment, bounds)
+                .err()
+                .and_then(|failure| failure.code)
+        };
+        // What the first evaluation left compiled costs the second one the same.
+        let ends = [least, least, 16 * least].map(|steps| code(steps).as_deref() == Some("U1001"));
+        if ends != [true, true, false] {
+            wrong.push(format!("{expression}: {ends:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "other costs:\n{}", wrong.join("\n"));
+}
+
+/// What a loop keeps is bounded, whatever makes it.
+#[test]
+fn what_is_held_is_bounded() {
+    for makes in [
+        "$spread($states.input)",
+        "$split($pad('', 2000, 'a'), '')",
+        "$match($pad('', 2000, 'a'), /a/)",
+        "$partition([1..1000], 1)",
+        "$range(1, 100000, 1)",
+        "$parse('[' & $pad('', 200000, '1,') & '1]')",
+        "$states.input.*",
+        "function($x){ $x }",
+    ] {
+        let expression =
+            format!("($f := function($k){{ $f({{'kept': $k, 'made': {makes}}}) }}; $f(1))");
+        let input: Map<String, Value> = (0..200).map(|at| (format!("k{at}"), json!(at))).collect();
+        let got = outcome(&expression, &Value::Object(input), 1).to_string();
+        assert!(got.contains("memory limit exceeded"), "{makes}: {got:.300}");
+    }
 }
