@@ -64,8 +64,7 @@ thread_local! {
     static CURRENT: Cell<Environment> = const { Cell::new(Environment::PLAIN) };
     static STEPS_LEFT: Cell<u64> = const { Cell::new(u64::MAX) };
     static BYTES_LEFT: Cell<u64> = const { Cell::new(u64::MAX) };
-    /// What containers hold now. Below zero where more of them end in here than were made in here.
-    static HELD_BYTES: Cell<i64> = const { Cell::new(0) };
+    static HELD_BYTES_LEFT: Cell<i64> = const { Cell::new(i64::MAX) };
     static SERIAL: Cell<u64> = const { Cell::new(0) };
     static SEEN: RefCell<HashSet<u64>> = RefCell::new(HashSet::new());
 }
@@ -81,14 +80,14 @@ pub fn within<R>(environment: Environment, run: impl FnOnce() -> R) -> R {
             CURRENT.set(self.0);
             STEPS_LEFT.set(self.1);
             BYTES_LEFT.set(self.2);
-            HELD_BYTES.set(self.3);
+            HELD_BYTES_LEFT.set(self.3);
         }
     }
     let _restore = Restore(
         CURRENT.replace(environment),
         STEPS_LEFT.replace(environment.steps_max),
         BYTES_LEFT.replace(environment.made_bytes_max),
-        HELD_BYTES.replace(0),
+        HELD_BYTES_LEFT.replace(environment.held_bytes_max),
     );
     SERIAL.set(SERIAL.get() + 1);
     SEEN.with_borrow_mut(HashSet::clear);
@@ -140,11 +139,11 @@ impl Held {
     #[inline]
     fn bytes(bytes: usize) -> Held {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let held = HELD_BYTES.get().saturating_add(i64::from(bytes));
-        if held > CURRENT.get().held_bytes_max {
+        let left = HELD_BYTES_LEFT.get().saturating_sub(i64::from(bytes));
+        if left < 0 {
             std::panic::resume_unwind(Box::new(Exhausted(OUT_OF_MEMORY)));
         }
-        HELD_BYTES.set(held);
+        HELD_BYTES_LEFT.set(left);
         Held(bytes)
     }
 }
@@ -158,7 +157,7 @@ impl Clone for Held {
 impl Drop for Held {
     #[inline]
     fn drop(&mut self) {
-        HELD_BYTES.set(HELD_BYTES.get().saturating_sub(i64::from(self.0)));
+        HELD_BYTES_LEFT.set(HELD_BYTES_LEFT.get().saturating_add(i64::from(self.0)));
     }
 }
 
