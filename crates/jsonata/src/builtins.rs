@@ -14,6 +14,7 @@
 
 use crate::evaluator::{EvaluatorError, EvaluatorOptions};
 use crate::value::JValue;
+use indexmap::IndexSet;
 use std::rc::Rc;
 
 /// What JavaScript makes of an undefined argument in a string position.
@@ -1007,18 +1008,16 @@ pub(crate) fn dispatch_pure(
                 crate::evaluator::hof_result_sequence(keys, options)
             }
             Some(JValue::Array(arr)) => {
-                let mut all_keys: Vec<JValue> = Vec::new();
+                let mut all_keys = IndexSet::new();
                 for item in arr.iter() {
                     let normalized_item = crate::evaluator::normalize_lazy(item)?;
                     if let JValue::Object(obj) = &normalized_item {
-                        for key in obj.keys() {
-                            let k = JValue::string(key.clone());
-                            if !all_keys.contains(&k) {
-                                all_keys.push(k);
-                            }
-                        }
+                        crate::environment::steps(obj.len() / 2)
+                            .map_err(EvaluatorError::EvaluationError)?;
+                        all_keys.extend(obj.keys().cloned());
                     }
                 }
+                let all_keys = all_keys.into_iter().map(JValue::string).collect();
                 crate::evaluator::hof_result_sequence(all_keys, options)
             }
             // An explicit null, a function value, or any other non-container

@@ -125,9 +125,10 @@ impl Held {
         Held::bytes(count.saturating_mul(64).saturating_add(64))
     }
 
-    /// An object of so many members.
+    /// An object of so many members. To make it is work as well.
     #[inline]
     pub(crate) fn members(count: usize) -> Held {
+        take_steps(1 + count / 4);
         Held::bytes(count.saturating_mul(128).saturating_add(192))
     }
 

@@ -10271,6 +10271,7 @@ impl Evaluator {
         };
 
         // Parse the expression
+        crate::environment::steps(expr_str.len() / 2).map_err(EvaluatorError::EvaluationError)?;
         let parsed_ast = match parser::parse(expr_str) {
             Ok(ast) => ast,
             Err(e) => {

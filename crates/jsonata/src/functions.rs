@@ -60,7 +60,7 @@ pub mod string {
 
     /// Helper to build a Regex from pattern and flags
     pub fn build_regex(pattern: &str, flags: &str) -> Result<Rc<Pattern>, FunctionError> {
-        Pattern::new(pattern, flags).map_err(FunctionError::ArgumentError)
+        Pattern::new(pattern, flags).map_err(FunctionError::RuntimeError)
     }
 
     /// $string(value, prettify) - Convert value to string
