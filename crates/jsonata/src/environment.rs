@@ -151,7 +151,9 @@ impl Held {
 
 impl Clone for Held {
     fn clone(&self) -> Held {
-        Held::bytes(self.0 as usize)
+        let bytes = self.0 as usize;
+        take_steps(1 + bytes / 256);
+        Held::bytes(bytes)
     }
 }
 

@@ -1,7 +1,9 @@
 //! What the evaluation of one field may cost. A definition is somebody's text: it may ask for `$..a..a..a` of a
 //! deep document, for the whole input forty thousand times over, or for as many heavy expressions.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::Value;
 
@@ -24,11 +26,19 @@ pub(crate) const SPENT: &str =
 pub struct Budget {
     steps: Cell<u64>,
     bytes: Cell<u64>,
+    patterns: RefCell<HashSet<u64>>,
 }
+
+/// Compiled patterns that are kept, of a field as of a thread.
+pub(crate) const PATTERNS_MAX: usize = 64;
 
 impl Default for Budget {
     fn default() -> Budget {
-        Budget { steps: Cell::new(STEPS_MAX), bytes: Cell::new(BYTES_MAX) }
+        Budget {
+            steps: Cell::new(STEPS_MAX),
+            bytes: Cell::new(BYTES_MAX),
+            patterns: RefCell::default(),
+        }
     }
 }
 
@@ -36,6 +46,17 @@ impl Budget {
     /// So many steps. `false`: that is more than there are.
     pub(crate) fn steps(&self, count: u64) -> bool {
         take(&self.steps, count)
+    }
+
+    /// Whether a pattern comes up for the first time. It is counted then, whether or not it had been compiled before.
+    pub(crate) fn is_new_pattern(&self, pattern: &str) -> bool {
+        let mut hasher = DefaultHasher::new();
+        pattern.hash(&mut hasher);
+        let mut patterns = self.patterns.borrow_mut();
+        if patterns.len() >= PATTERNS_MAX {
+            patterns.clear();
+        }
+        patterns.insert(hasher.finish())
     }
 
     /// A value is about to be copied or has been made. `false`: that is more than fits.
@@ -103,7 +124,7 @@ mod tests {
         let evaluated = |count: usize| {
             let work = json!("{% $count($map([1..1000], function($x) { $x })) %}");
             let template = Template::jsonata(&vec![work; count].into(), &mut Vec::new());
-            let budget = Budget { steps: Cell::new(10_000), bytes: Cell::new(BYTES_MAX) };
+            let budget = Budget { steps: Cell::new(10_000), ..Budget::default() };
             let scope = Scope {
                 input: &json!({}),
                 context: &LazyContext::new(&make),

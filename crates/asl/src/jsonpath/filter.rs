@@ -1,12 +1,16 @@
 //! `[?(…)]`: which elements pass.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
+use regex::Regex;
+use regex_syntax::hir::{Class, Hir, HirKind};
 use serde_json::Value;
 
 use super::Query;
-use crate::expression::{Budget, values_in};
+use crate::expression::{Budget, PATTERNS_MAX, values_in};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Filter {
@@ -27,19 +31,67 @@ pub(super) enum Operand {
     Regex(Pattern),
 }
 
-/// A regular expression, equal to another one by its text.
-#[derive(Clone, Debug)]
-pub(super) struct Pattern(regex::Regex);
+/// A regular expression. It is compiled when it is used: a definition may hold more of them than can be compiled in a
+/// second, or kept.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Pattern {
+    text: String,
+    size: u64,
+}
 
-impl From<regex::Regex> for Pattern {
-    fn from(regex: regex::Regex) -> Pattern {
-        Pattern(regex)
+thread_local! {
+    static COMPILED: RefCell<HashMap<String, Regex>> = RefCell::new(HashMap::new());
+}
+
+/// Bytes of a pattern.
+const PATTERN_BYTES_MAX: usize = 16 << 10;
+/// The largest pattern; one of that size compiles.
+const SIZE_MAX: u64 = 50_000;
+
+impl Pattern {
+    /// None if it is no pattern, or too large.
+    pub(super) fn new(text: String) -> Option<Pattern> {
+        let syntax =
+            (text.len() <= PATTERN_BYTES_MAX).then(|| regex_syntax::parse(&text).ok())??;
+        let size = size(&syntax);
+        (size <= SIZE_MAX).then_some(Pattern { text, size })
+    }
+
+    fn matches(&self, text: &str, budget: &Budget) -> bool {
+        let compilation = if budget.is_new_pattern(&self.text) { 4 * self.size } else { 0 };
+        if !budget.steps(compilation.saturating_add(text.len() as u64)) {
+            return false;
+        }
+        COMPILED.with_borrow_mut(|compiled| {
+            if let Some(regex) = compiled.get(&self.text) {
+                return regex.is_match(text);
+            }
+            let Ok(regex) = Regex::new(&self.text) else { return false };
+            let matches = regex.is_match(text);
+            if compiled.len() >= PATTERNS_MAX {
+                compiled.clear();
+            }
+            compiled.insert(self.text.clone(), regex);
+            matches
+        })
     }
 }
 
-impl PartialEq for Pattern {
-    fn eq(&self, other: &Pattern) -> bool {
-        self.0.as_str() == other.0.as_str()
+/// How large a pattern is when what is repeated is written out: a character, or a range of a class, is one.
+fn size(syntax: &Hir) -> u64 {
+    match syntax.kind() {
+        HirKind::Empty | HirKind::Look(_) => 1,
+        HirKind::Literal(literal) => literal.0.len() as u64,
+        HirKind::Class(Class::Unicode(class)) => class.ranges().len() as u64,
+        HirKind::Class(Class::Bytes(class)) => class.ranges().len() as u64,
+        HirKind::Capture(group) => size(&group.sub),
+        HirKind::Repetition(repetition) => {
+            let times = repetition.max.unwrap_or(repetition.min.saturating_add(1));
+            size(&repetition.sub).saturating_mul(u64::from(times))
+        }
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().map(size).fold(0, u64::saturating_add)
+        }
     }
 }
 
@@ -76,10 +128,9 @@ impl Filter {
             Filter::Exists(operand) => operand.value(current, root, budget).is_some(),
             Filter::Compare(left, comparison, right) => {
                 let left = left.value(current, root, budget);
-                if let Operand::Regex(Pattern(regex)) = right {
+                if let Operand::Regex(pattern) = right {
                     let Some(Value::String(text)) = left.as_deref() else { return false };
-                    let may = *comparison == Comparison::Matches && budget.steps(text.len() as u64);
-                    return may && regex.is_match(text);
+                    return *comparison == Comparison::Matches && pattern.matches(text, budget);
                 }
                 compare(left, *comparison, right.value(current, root, budget), budget)
             }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::filter::{Comparison, Filter, Operand};
+use super::filter::{Comparison, Filter, Operand, Pattern};
 use super::{Function, Query, Step, SyntaxError};
 
 /// Filters within filters.
@@ -467,9 +467,9 @@ impl<'t> Parser<'t> {
         }
         let flags = if flags.is_empty() { flags } else { format!("(?{flags})") };
         // Java's `matches`: the whole text.
-        match regex::Regex::new(&format!("{flags}^(?:{pattern})$")) {
-            Ok(regex) => Ok(Operand::Regex(regex.into())),
-            Err(_) => Err(self.error(format!("'{pattern}' is not a pattern"))),
+        match Pattern::new(format!("{flags}^(?:{pattern})$")) {
+            Some(pattern) => Ok(Operand::Regex(pattern)),
+            None => Err(self.error(format!("'{pattern}' is not a pattern"))),
         }
     }
 }

@@ -57,6 +57,13 @@ fn paths_that_find_too_much_fail() {
             json!({ "a": nested(30) }),
         ),
         (json!({ "Type": "Wait", "SecondsPath": format!("{scans}.length()") }), deep(100)),
+        // Patterns are counted when they are compiled.
+        (
+            json!({ "Type": "Pass", "Parameters": (1..100)
+                .map(|at| (format!("x{at}.$"), json!("$.s[?(@ =~ /X{40000}/)]".replace('X', &"a".repeat(at)))))
+                .collect::<Map<String, Value>>() }),
+            json!({ "s": ["x"] }),
+        ),
     ] {
         let (error, cause) = failure(state.clone(), input);
         assert_eq!(error, "States.Runtime", "{state}");
