@@ -40,7 +40,8 @@ impl Pattern {
         let key = (pattern.to_owned(), flags.to_owned());
         let is_new = environment::is_new(&key);
         if is_new {
-            environment::steps(pattern.len() / 2)?;
+            let folded = if flags.contains('i') { wide_classes(pattern) } else { 0 };
+            environment::steps(pattern.len() / 2 + FOLDED_CLASS * folded)?;
         }
         let pattern = match KEPT.with_borrow(|kept| kept.get(&key).cloned()) {
             Some(found) => found,
@@ -298,6 +299,26 @@ impl Backtracking {
         }
         Err(OUT_OF_STEPS.to_owned())
     }
+}
+
+/// What a class of nearly all characters takes without case, in steps.
+const FOLDED_CLASS: usize = 20_000;
+
+/// Parts of classes that may be nearly all characters, as in `[\s\S]`.
+fn wide_classes(pattern: &str) -> usize {
+    let (mut count, mut in_class, mut characters) = (0, false, pattern.chars());
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => {
+                let is_wide = matches!(characters.next(), Some('S' | 'D' | 'W' | 'u'));
+                count += usize::from(in_class && is_wide);
+            }
+            '[' => in_class = true,
+            ']' => in_class = false,
+            _ => {}
+        }
+    }
+    count
 }
 
 /// How `\b` is written.

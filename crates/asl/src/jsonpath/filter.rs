@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use regex::Regex;
+use regex_syntax::ast::parse::Parser;
 use regex_syntax::hir::{Class, Hir, HirKind};
 use serde_json::Value;
 
@@ -34,10 +35,7 @@ pub(super) enum Operand {
 /// A regular expression. It is compiled when it is used: a definition may hold more of them than can be compiled in a
 /// second, or kept.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Pattern {
-    text: String,
-    size: u64,
-}
+pub(super) struct Pattern(String);
 
 thread_local! {
     static COMPILED: RefCell<HashMap<String, Regex>> = RefCell::new(HashMap::new());
@@ -45,35 +43,53 @@ thread_local! {
 
 /// Bytes of a pattern.
 const PATTERN_BYTES_MAX: usize = 16 << 10;
-/// The largest pattern; one of that size compiles.
-const SIZE_MAX: u64 = 50_000;
+/// What a class of nearly all characters takes without case, in steps.
+const FOLDED_CLASS: u64 = 20_000;
 
 impl Pattern {
-    /// None if it is no pattern, or too large.
+    /// None if it is no pattern, or too long.
     pub(super) fn new(text: String) -> Option<Pattern> {
-        let syntax =
-            (text.len() <= PATTERN_BYTES_MAX).then(|| regex_syntax::parse(&text).ok())??;
-        let size = size(&syntax);
-        (size <= SIZE_MAX).then_some(Pattern { text, size })
+        let is_pattern = text.len() <= PATTERN_BYTES_MAX && Parser::new().parse(&text).is_ok();
+        is_pattern.then_some(Pattern(text))
     }
 
     fn matches(&self, text: &str, budget: &Budget) -> bool {
-        let compilation = if budget.is_new_pattern(&self.text) { 4 * self.size } else { 0 };
-        if !budget.steps(compilation.saturating_add(text.len() as u64)) {
+        let Pattern(pattern) = self;
+        if budget.is_new_pattern(pattern) && !budget.steps(self.compilation(budget))
+            || !budget.steps(text.len() as u64)
+        {
             return false;
         }
         COMPILED.with_borrow_mut(|compiled| {
-            if let Some(regex) = compiled.get(&self.text) {
+            if let Some(regex) = compiled.get(pattern) {
                 return regex.is_match(text);
             }
-            let Ok(regex) = Regex::new(&self.text) else { return false };
+            let Ok(regex) = Regex::new(pattern) else {
+                budget.steps(u64::MAX);
+                return false;
+            };
             let matches = regex.is_match(text);
             if compiled.len() >= PATTERNS_MAX {
                 compiled.clear();
             }
-            compiled.insert(self.text.clone(), regex);
+            compiled.insert(pattern.clone(), regex);
             matches
         })
+    }
+
+    /// What it takes to compile the pattern, in steps; all there are if it cannot be compiled. To find that out is
+    /// work, too, and counted.
+    fn compilation(&self, budget: &Budget) -> u64 {
+        let Pattern(pattern) = self;
+        let ignores_case = pattern.match_indices("(?").any(|(at, opening)| {
+            let flags = pattern[at + opening.len()..].chars();
+            flags.take_while(|flag| flag.is_ascii_alphabetic() || *flag == '-').any(|f| f == 'i')
+        });
+        let classes = if ignores_case { pattern.matches('[').count() as u64 } else { 0 };
+        if !budget.steps(FOLDED_CLASS * classes + 16 * pattern.len() as u64) {
+            return u64::MAX;
+        }
+        regex_syntax::parse(pattern).map_or(u64::MAX, |syntax| size(&syntax).saturating_mul(4))
     }
 }
 

@@ -59,6 +59,10 @@ fn paths_that_find_too_much_fail() {
         (json!({ "Type": "Wait", "SecondsPath": format!("{scans}.length()") }), deep(100)),
         // Patterns are counted when they are compiled.
         (
+            json!({ "Type": "Pass", "InputPath": format!("$.s[?(@ =~ /{}/i)]", r"[\S]".repeat(3000)) }),
+            json!({ "s": ["x"] }),
+        ),
+        (
             json!({ "Type": "Pass", "Parameters": (1..100)
                 .map(|at| (format!("x{at}.$"), json!("$.s[?(@ =~ /X{40000}/)]".replace('X', &"a".repeat(at)))))
                 .collect::<Map<String, Value>>() }),
