@@ -12,7 +12,7 @@ use crate::{Moment, error_name};
 pub use crate::context::LazyContext;
 pub use crate::jsonata::Jsonata;
 pub use budget::Budget;
-pub(crate) use budget::{PATTERNS_MAX, SPENT, values_in};
+pub(crate) use budget::{SPENT, values_in};
 pub(crate) use path::is_variable_name;
 pub use path::{Path, Root};
 pub use template::Template;

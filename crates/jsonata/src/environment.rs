@@ -66,11 +66,29 @@ thread_local! {
     static BYTES_LEFT: Cell<u64> = const { Cell::new(u64::MAX) };
     static HELD_BYTES_LEFT: Cell<i64> = const { Cell::new(i64::MAX) };
     static SERIAL: Cell<u64> = const { Cell::new(0) };
-    static SEEN: RefCell<HashSet<u64>> = RefCell::new(HashSet::new());
+    static SEEN: RefCell<Seen> = RefCell::default();
 }
 
-/// Patterns that one evaluation may come back to as if they were compiled once; more of them are compiled each time.
-const SEEN_MAX: usize = 64;
+/// Patterns that an evaluation came upon. What a pattern costs to compile is counted the first time, so that the count
+/// does not depend on what earlier evaluations left compiled.
+#[derive(Debug, Default)]
+pub struct Seen(HashSet<u64>);
+
+impl Seen {
+    /// Patterns that one evaluation may come back to as if they were compiled once; more are compiled each time.
+    pub const MAX: usize = 64;
+
+    /// Whether a pattern comes up for the first time.
+    pub fn is_new(&mut self, pattern: &impl Hash) -> bool {
+        let mut hasher = DefaultHasher::new();
+        pattern.hash(&mut hasher);
+        let is_new = self.0.insert(hasher.finish());
+        if self.0.len() > Seen::MAX {
+            self.0.clear();
+        }
+        is_new
+    }
+}
 
 /// Runs an evaluation in an environment. One that runs out of its budget may be unwound, with [`Exhausted`].
 pub fn within<R>(environment: Environment, run: impl FnOnce() -> R) -> R {
@@ -90,7 +108,7 @@ pub fn within<R>(environment: Environment, run: impl FnOnce() -> R) -> R {
         HELD_BYTES_LEFT.replace(environment.held_bytes_max),
     );
     SERIAL.set(SERIAL.get() + 1);
-    SEEN.with_borrow_mut(HashSet::clear);
+    SEEN.take();
     run()
 }
 
@@ -99,18 +117,9 @@ pub(crate) fn serial() -> u64 {
     SERIAL.get()
 }
 
-/// Whether this evaluation comes upon a pattern for the first time. What a pattern costs to compile is counted then, so
-/// that the count does not depend on what earlier evaluations left compiled.
+/// Whether this evaluation comes upon a pattern for the first time.
 pub(crate) fn is_new(pattern: &impl Hash) -> bool {
-    let mut hasher = DefaultHasher::new();
-    pattern.hash(&mut hasher);
-    SEEN.with_borrow_mut(|seen| {
-        let is_new = seen.insert(hasher.finish());
-        if seen.len() > SEEN_MAX {
-            seen.clear();
-        }
-        is_new
-    })
+    SEEN.with_borrow_mut(|seen| seen.is_new(pattern))
 }
 
 /// Memory of the evaluation that somebody holds: taken when this is made or copied, given back when it is dropped. An
@@ -146,6 +155,20 @@ impl Held {
         }
         HELD_BYTES_LEFT.set(left);
         Held(bytes)
+    }
+}
+
+/// Of something empty.
+impl Default for Held {
+    fn default() -> Held {
+        Held::items(0)
+    }
+}
+
+/// Values are equal whatever they take.
+impl PartialEq for Held {
+    fn eq(&self, _: &Held) -> bool {
+        true
     }
 }
 

@@ -559,8 +559,10 @@ fn groups(pattern: &str) -> usize {
 
 /// Whether what follows a brace makes it a quantifier.
 fn is_quantifier(rest: &str) -> bool {
-    let Some((within, _)) = rest.split_once('}') else { return false };
-    let (least, most) = within.split_once(',').unwrap_or((within, ""));
-    let are_digits = |text: &str| text.bytes().all(|digit| digit.is_ascii_digit());
-    !least.is_empty() && are_digits(least) && are_digits(most)
+    // No further than digits reach: a pattern may be full of braces.
+    let after = |text: &str| text.trim_start_matches(|digit: char| digit.is_ascii_digit()).len();
+    let least = after(rest);
+    let bounds = &rest[rest.len() - least..];
+    let bounds = bounds.strip_prefix(',').map_or(bounds, |most| &most[most.len() - after(most)..]);
+    least < rest.len() && bounds.starts_with('}')
 }

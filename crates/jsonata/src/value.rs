@@ -264,20 +264,8 @@ impl IntoIterator for JArray {
 
 /// The items of a [`JArray`], behind its `Rc`: a `Vec<JValue>` whose drop
 /// does not recurse (#233). Dereferences to the `Vec`.
-#[derive(Clone)]
-pub struct JItems(Vec<JValue>, #[allow(dead_code)] Held);
-
-impl Default for JItems {
-    fn default() -> JItems {
-        JItems::new(Vec::new())
-    }
-}
-
-impl PartialEq for JItems {
-    fn eq(&self, other: &JItems) -> bool {
-        self.0 == other.0
-    }
-}
+#[derive(Clone, Default, PartialEq)]
+pub struct JItems(Vec<JValue>, Held);
 
 impl Deref for JItems {
     type Target = Vec<JValue>;
@@ -329,20 +317,8 @@ impl<'a> IntoIterator for &'a JItems {
 /// `IndexMap<String, JValue>` whose drop does not recurse (#233).
 /// Dereferences to the map, so it reads and updates like one; build it with
 /// [`JValue::object`] or `JMap::from(map)`.
-#[derive(Clone)]
-pub struct JMap(IndexMap<String, JValue>, #[allow(dead_code)] Held);
-
-impl Default for JMap {
-    fn default() -> JMap {
-        JMap::new(IndexMap::new())
-    }
-}
-
-impl PartialEq for JMap {
-    fn eq(&self, other: &JMap) -> bool {
-        self.0 == other.0
-    }
-}
+#[derive(Clone, Default, PartialEq)]
+pub struct JMap(IndexMap<String, JValue>, Held);
 
 impl JMap {
     #[inline]

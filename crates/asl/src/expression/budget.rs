@@ -2,9 +2,8 @@
 //! deep document, for the whole input forty thousand times over, or for as many heavy expressions.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
+use jsonata::environment::Seen;
 use serde_json::Value;
 
 /// Values looked at, nodes of expressions and rounds of loops: well below a second.
@@ -26,11 +25,8 @@ pub(crate) const SPENT: &str =
 pub struct Budget {
     steps: Cell<u64>,
     bytes: Cell<u64>,
-    patterns: RefCell<HashSet<u64>>,
+    patterns: RefCell<Seen>,
 }
-
-/// Compiled patterns that are kept, of a field as of a thread.
-pub(crate) const PATTERNS_MAX: usize = 64;
 
 impl Default for Budget {
     fn default() -> Budget {
@@ -50,13 +46,7 @@ impl Budget {
 
     /// Whether a pattern comes up for the first time. It is counted then, whether or not it had been compiled before.
     pub(crate) fn is_new_pattern(&self, pattern: &str) -> bool {
-        let mut hasher = DefaultHasher::new();
-        pattern.hash(&mut hasher);
-        let mut patterns = self.patterns.borrow_mut();
-        if patterns.len() >= PATTERNS_MAX {
-            patterns.clear();
-        }
-        patterns.insert(hasher.finish())
+        self.patterns.borrow_mut().is_new(&pattern)
     }
 
     /// A value is about to be copied or has been made. `false`: that is more than fits.

@@ -5,13 +5,14 @@ use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
+use jsonata::environment::Seen;
 use regex::Regex;
 use regex_syntax::ast::parse::Parser;
 use regex_syntax::hir::{Class, Hir, HirKind};
 use serde_json::Value;
 
 use super::Query;
-use crate::expression::{Budget, PATTERNS_MAX, values_in};
+use crate::expression::{Budget, values_in};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Filter {
@@ -69,7 +70,7 @@ impl Pattern {
                 return false;
             };
             let matches = regex.is_match(text);
-            if compiled.len() >= PATTERNS_MAX {
+            if compiled.len() >= Seen::MAX {
                 compiled.clear();
             }
             compiled.insert(pattern.clone(), regex);
