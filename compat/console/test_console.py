@@ -191,10 +191,10 @@ def test_a_job_is_followed_line_by_line_until_it_is_over(console, chapter):
 
     names = test_chapter.names()
     execution = chapter.workflow.execute(inputs=names)
+    asked = []
+    console.page.on("request", lambda request: asked.append(request.headers.get("x-amz-target", "")))
     page = console.go(page_of("executions", execution.execution_arn))
     console.state("Train Step").click()
-    asked = []
-    page.on("request", lambda request: asked.append(request.headers.get("x-amz-target", "")))
     log = page.get_by_role("table", name=f"Log of {names['JobName']}")
     expect(log).to_contain_text("[0]")
     rounds = int(chapter.estimator.hyperparameters()["num_round"])
