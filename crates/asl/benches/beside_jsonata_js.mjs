@@ -1,15 +1,16 @@
 // Our JSONata beside jsonata-js on the expressions of jsonata.json, each compiled once:
 //
-//     npm install --prefix /tmp/jsonata-js jsonata@2.0.6
-//     node crates/asl/benches/beside_jsonata_js.mjs /tmp/jsonata-js/node_modules/jsonata
+//     npm install --prefix .build/jsonata jsonata@2.0.6
+//     node crates/asl/benches/beside_jsonata_js.mjs .build/jsonata/node_modules/jsonata
 //
 // Both sides tell their fastest sample: on a machine with other work that is the one without it.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { resolve } from "node:path";
 
 const here = new URL(".", import.meta.url);
-const jsonata = createRequire(import.meta.url)(process.argv[2] ?? "jsonata");
+const jsonata = createRequire(import.meta.url)(process.argv[2] ? resolve(process.argv[2]) : "jsonata");
 const { input, expressions } = JSON.parse(readFileSync(new URL("jsonata.json", here)));
 
 const table = execFileSync("cargo", ["bench", "-p", "asl", "--bench", "language", "--", "jsonata"], {
