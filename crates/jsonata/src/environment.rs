@@ -77,6 +77,8 @@ pub struct Seen(HashSet<u64>);
 impl Seen {
     /// Patterns that one evaluation may come back to as if they were compiled once; more are compiled each time.
     pub const MAX: usize = 64;
+    /// Steps that it takes to compile a class of nearly all characters without case.
+    pub const FOLDED_CLASS: usize = 20_000;
 
     /// Whether a pattern comes up for the first time.
     pub fn is_new(&mut self, pattern: &impl Hash) -> bool {

@@ -10,7 +10,7 @@ use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::{Input, meta};
 
-use crate::environment::{self, OUT_OF_STEPS};
+use crate::environment::{self, OUT_OF_STEPS, Seen};
 
 /// A compiled regular expression.
 pub struct Pattern {
@@ -41,7 +41,7 @@ impl Pattern {
         let is_new = environment::is_new(&key);
         if is_new {
             let folded = if flags.contains('i') { wide_classes(pattern) } else { 0 };
-            environment::steps(pattern.len() / 2 + FOLDED_CLASS * folded)?;
+            environment::steps(pattern.len() / 2 + Seen::FOLDED_CLASS * folded)?;
         }
         let pattern = match KEPT.with_borrow(|kept| kept.get(&key).cloned()) {
             Some(found) => found,
@@ -300,9 +300,6 @@ impl Backtracking {
         Err(OUT_OF_STEPS.to_owned())
     }
 }
-
-/// What a class of nearly all characters takes without case, in steps.
-const FOLDED_CLASS: usize = 20_000;
 
 /// Parts of classes that may be nearly all characters, as in `[\s\S]`.
 fn wide_classes(pattern: &str) -> usize {

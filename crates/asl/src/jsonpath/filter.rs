@@ -44,8 +44,6 @@ thread_local! {
 
 /// Bytes of a pattern.
 const PATTERN_BYTES_MAX: usize = 16 << 10;
-/// What a class of nearly all characters takes without case, in steps.
-const FOLDED_CLASS: u64 = 20_000;
 
 impl Pattern {
     /// None if it is no pattern, or too long.
@@ -86,8 +84,8 @@ impl Pattern {
             let flags = pattern[at + opening.len()..].chars();
             flags.take_while(|flag| flag.is_ascii_alphabetic() || *flag == '-').any(|f| f == 'i')
         });
-        let classes = if ignores_case { pattern.matches('[').count() as u64 } else { 0 };
-        if !budget.steps(FOLDED_CLASS * classes + 16 * pattern.len() as u64) {
+        let classes = if ignores_case { pattern.matches('[').count() } else { 0 };
+        if !budget.steps((Seen::FOLDED_CLASS * classes + 16 * pattern.len()) as u64) {
             return u64::MAX;
         }
         regex_syntax::parse(pattern).map_or(u64::MAX, |syntax| size(&syntax).saturating_mul(4))
